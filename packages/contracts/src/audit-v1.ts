@@ -1,0 +1,1 @@
+export * from './gen/certtasks/audit/v1/audit_service_pb.js';

@@ -1,0 +1,1 @@
+export * from './gen/certtasks/rpc/v1/access_pb.js';
