@@ -1,0 +1,1 @@
+export { findHistoryBreaches, type HistoryBreach } from './infrastructure/postgres/find-history-breaches.ts';
