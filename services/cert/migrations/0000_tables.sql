@@ -61,6 +61,7 @@ CREATE TABLE "cert"."certificates" (
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"recorded_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	"version" bigint NOT NULL,
+	CONSTRAINT "certificates_issuer_serial" UNIQUE("authority_uid","serial"),
 	CONSTRAINT "certificates_state" CHECK (state in ('pending', 'issued', 'revoked', 'failed')),
 	CONSTRAINT "certificates_released" CHECK ((state in ('issued', 'revoked')) = (der is not null)),
 	CONSTRAINT "certificates_revoked" CHECK ((state = 'revoked') = (revoked_at is not null and revocation_reason is not null)),
@@ -157,13 +158,6 @@ CREATE TABLE "cert"."revocations" (
 	"not_after" timestamp (3) with time zone NOT NULL,
 	"revision" bigint NOT NULL,
 	"listed_past_expiry" timestamp (3) with time zone
-);
---> statement-breakpoint
-CREATE TABLE "cert"."serials" (
-	"issuer_uid" uuid NOT NULL,
-	"serial" "bytea" NOT NULL,
-	"certificate_id" uuid NOT NULL,
-	CONSTRAINT "serials_issuer_uid_serial_pk" PRIMARY KEY("issuer_uid","serial")
 );
 --> statement-breakpoint
 CREATE INDEX "authorities_by_age" ON "cert"."authorities" USING btree ("project","created_at","uid");--> statement-breakpoint

@@ -13,8 +13,8 @@ GRANT UPDATE ("state", "der", "fingerprint_sha256", "replaced_by", "revoked_at",
 --> statement-breakpoint
 GRANT UPDATE ("state", "der") ON "cert"."crls" TO {{app_role}};
 --> statement-breakpoint
--- A serial is used for ever, a revocation stands for ever.
-GRANT SELECT, INSERT ON "cert"."serials", "cert"."revocations" TO {{app_role}};
+-- A revocation stands for ever.
+GRANT SELECT, INSERT ON "cert"."revocations" TO {{app_role}};
 --> statement-breakpoint
 GRANT UPDATE ("listed_past_expiry") ON "cert"."revocations" TO {{app_role}};
 --> statement-breakpoint

@@ -291,6 +291,7 @@ function createJobs(
       workerId: host.holder,
       handlers: renewalTasks(useCases.renewals),
       concurrency: config.renewalConcurrency,
+      leaseMs: config.renewalLeaseMs,
       log,
       metrics,
     }),

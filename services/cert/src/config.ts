@@ -16,6 +16,8 @@ export interface CertConfig extends HostConfig {
   readonly renewalScanIntervalMs: number;
   /** Renewal tasks that one process works on at a time. */
   readonly renewalConcurrency: number;
+  /** How long a renewal task stays with a worker that has died, in milliseconds. */
+  readonly renewalLeaseMs: number;
   /** From a CRL's publication to its nextUpdate; a new one comes after a quarter of it. */
   readonly crlValidityMs: number;
 }
@@ -72,6 +74,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       min: 1,
       max: 256,
       description: 'Renewal tasks that one process works on at a time.',
+    }),
+    renewalLeaseMs: reader.duration('CERT_RENEWAL_LEASE', {
+      default: 30_000,
+      minMs: 2_000,
+      maxMs: 600_000,
+      description: 'How long a renewal task stays with a process that has died, before another takes it.',
     }),
     crlValidityMs: reader.duration('CERT_CRL_VALIDITY', {
       default: 86_400_000,

@@ -102,6 +102,7 @@ export async function startCertApp(options: TestCertAppOptions = {}): Promise<Te
     recoveryAfterMs: 500,
     renewalScanIntervalMs: 60_000,
     renewalConcurrency: 4,
+    renewalLeaseMs: 30_000,
     crlValidityMs: 86_400_000,
     ...options.config,
   };

@@ -22,8 +22,6 @@ describe('the runtime role', () => {
     for (const statement of [
       'delete from cert.certificates',
       'delete from cert.crls',
-      'delete from cert.serials',
-      'update cert.serials set serial = serial',
       'update cert.certificates set tbs = tbs',
       'update cert.certificates set serial = serial',
       'update cert.crls set tbs = tbs',

@@ -10,7 +10,8 @@ import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
 import type { IncomingCall } from '../pipeline/incoming-call.ts';
 import type { OpenCall } from '../pipeline/open-call.ts';
-import type { Pipeline, ServedMethod } from '../pipeline/pipeline.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { ServedMethod } from '../pipeline/served-method.ts';
 import { toConnectError } from './connect-error.ts';
 
 /** The caller's IP address, which the dispatcher knows. */

@@ -9,7 +9,8 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import type { IncomingCall } from '../pipeline/incoming-call.ts';
-import type { Pipeline, ServedMethod } from '../pipeline/pipeline.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { ServedMethod } from '../pipeline/served-method.ts';
 import { malformedMessage, toGrpcStatus } from './grpc-status.ts';
 
 /** What TLS and TCP tell of a connection, by the peer's `address:port`, which is unique while it is open. */

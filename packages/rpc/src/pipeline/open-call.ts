@@ -15,10 +15,10 @@ import type { CallLimiter } from './call-limits.ts';
 import { type CallScope, openCallScope } from './call-scope.ts';
 import type { IncomingCall } from './incoming-call.ts';
 import type { MessageValidator } from './message-validator.ts';
-import type { ServedMethod } from './pipeline.ts';
 import type { OnRefusal, RefusalFloodControl } from './refusals.ts';
 import { REQUEST_ID_HEADER, requestIdFrom } from './request-id.ts';
 import type { RpcMetrics } from './rpc-metrics.ts';
+import type { ServedMethod } from './served-method.ts';
 
 const MAX_USER_AGENT = 256;
 

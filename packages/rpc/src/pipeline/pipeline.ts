@@ -1,17 +1,17 @@
-import { createRegistry, type DescMethod, type DescService, type Registry } from '@bufbuild/protobuf';
+import { createRegistry, type DescService, type Registry } from '@bufbuild/protobuf';
 import { type Clock, type RandomBytes, sleep, systemRandomBytes } from '@cert-tasks/kernel';
 import type { Logger, Metrics } from '@cert-tasks/telemetry';
 import type { Authenticate } from '../authentication/authenticate.ts';
-import { type AccessPolicy, accessPolicy, type ListenerName } from '../authorization/access-policy.ts';
+import { accessPolicy, type ListenerName } from '../authorization/access-policy.ts';
 import { type ErrorMapping, OWN_MAPPINGS } from '../errors/error-mapping.ts';
-import type { BoundService, ErasedHandler } from './bound-service.ts';
-import type { CallKind } from './call-deadline.ts';
+import type { BoundService } from './bound-service.ts';
 import { type CallLimits, createCallLimiter } from './call-limits.ts';
 import type { IncomingCall } from './incoming-call.ts';
 import { messageValidator } from './message-validator.ts';
 import { OpenCall, type PipelineParts } from './open-call.ts';
 import { type OnRefusal, RefusalFloodControl } from './refusals.ts';
 import { rpcMetrics } from './rpc-metrics.ts';
+import type { ServedMethod } from './served-method.ts';
 
 const MAX_TRACKED_REFUSALS = 10_000;
 
@@ -33,18 +33,6 @@ export interface PipelineOptions {
   readonly onRefusal?: OnRefusal;
   /** Where request ids come from; the operating system by default. */
   readonly randomBytes?: RandomBytes;
-}
-
-/** An RPC with all that the pipeline knows of it. */
-export interface ServedMethod {
-  readonly desc: DescMethod;
-  /** `certtasks.cert.v1.CertificateService/IssueCertificate`. */
-  readonly name: string;
-  readonly policy: AccessPolicy;
-  readonly kind: CallKind;
-  readonly handler: ErasedHandler;
-  /** Whether the access option names this listener. */
-  readonly isServed: boolean;
 }
 
 /** What stands between a transport and the handlers; the same for every transport. Made by {@link createPipeline}. */

@@ -167,7 +167,7 @@ export function crlTbs(input: {
     extensions: [
       authorityKeyIdentifierExtension(authorityKey(issuer).keyId()),
       crlNumberExtension(input.number),
-      issuingDistributionPointExtension({ urls: [url], onlyContains: 'all' }),
+      ...(issuer.crlShardCount > 1 ? [issuingDistributionPointExtension({ urls: [url], onlyContains: 'all' })] : []),
     ],
   });
 }

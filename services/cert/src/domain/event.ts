@@ -17,7 +17,7 @@ export interface Origin {
   readonly userAgent: string;
 }
 
-/** Something that happened, to be told once (EVENTS.md lists types and data keys). */
+/** Something that happened, to be told once (docs/events.md lists types and data keys). */
 export interface CertEvent {
   readonly type:
     | 'authority.created'

@@ -3,7 +3,7 @@ import type { TaskDefinition, TaskEvent, TaskRef, TaskState } from './task.ts';
 
 /** What the audit log is told of one step; where it came from is added by whoever took it. */
 export interface AuditEvent {
-  /** "task.created" and its like: services/task-scheduler/EVENTS.md. */
+  /** "task.created" and its like: docs/events.md. */
   readonly type: string;
   readonly project: string;
   /** Resource name. */

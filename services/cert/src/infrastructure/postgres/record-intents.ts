@@ -41,7 +41,7 @@ export async function recordIntents(tx: Tx, items: readonly IntentItem[]): Promi
     if (outcome !== undefined) results[index] = { ok: true, value: outcome };
   });
 
-  // 3. The rows and the serials.
+  // 3. The rows, each with a serial that its issuer has never used.
   const intents = items.filter(({ intent }, index) => isClaimed(index) && !refused.has(intent.id));
   if (intents.length > 0) await insertIntents(tx, intents);
   return results;
@@ -147,10 +147,6 @@ async function insertIntents(tx: Tx, items: readonly IntentItem[]): Promise<void
         email_addresses, not_before, not_after, tbs, spki, crl_shard, labels, renew_from, renew_by, renewed_from, request_key,
         created_at
       )
-    ),
-    serial as (
-      insert into cert.serials (issuer_uid, serial, certificate_id)
-      select authority_uid, serial, id from intent
     )
     insert into cert.certificates (
       id, project, state, authority_uid, authority_id, profile, profile_revision, serial, subject, dns_names, ip_addresses, uris,

@@ -127,22 +127,13 @@ export const certificates = certSchema.table(
     index('certificates_by_dns_name').using('gin', t.dnsNames),
     index('certificates_pending').on(t.id).where(sql`state = 'pending'`),
     /** One certificate has one successor, and succeeds one. */
+    // A serial is used once per issuer, for ever (docs/adr/0003); the ledger holds the same.
+    unique('certificates_issuer_serial').on(t.authorityUid, t.serial),
     uniqueIndex('certificates_successor').on(t.replacedBy).where(sql`replaced_by is not null`),
     index('certificates_due')
       .on(t.renewFrom, t.id)
       .where(sql`state = 'issued' and replaced_by is null and profile <> 'authority'`),
   ],
-);
-
-/** Serials hold for ever and per issuer, so they are apart from the wide table (docs/adr/0008). */
-export const serials = certSchema.table(
-  'serials',
-  {
-    issuerUid: uuid('issuer_uid').notNull(),
-    serial: bytea('serial').notNull(),
-    certificateId: uuid('certificate_id').notNull(),
-  },
-  (t) => [primaryKey({ columns: [t.issuerUid, t.serial] })],
 );
 
 export const revocations = certSchema.table(

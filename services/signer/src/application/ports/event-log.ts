@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts';
 
-/** Types of the events that this service tells; services/signer/EVENTS.md says what each means. */
+/** Types of the events that this service tells; docs/events.md says what each means. */
 export type SignerEventType =
   | 'key.created'
   | 'key.disabled'

@@ -1,0 +1,11 @@
+export { type FakeClock, fakeClock } from './fake-clock.ts';
+export { type SpawnedService, type SpawnServiceOptions, spawnService } from './spawn-service.ts';
+export { createTestDatabase, createTestDatabases, type TestDatabase, type TestDatabases } from './test-database.ts';
+export { type TestLog, testLog } from './test-log.ts';
+export { type NatsTarget, sharedTestNats, startTestNats, TestNats } from './test-nats.ts';
+export { type RecordingObserver, recordingObserver } from './test-observer.ts';
+export type { TestNatsTarget, TestPostgres } from './test-services.ts';
+export { type TestSignal, testSignal } from './test-signal.ts';
+export { type TestTokenClaims, type TestTokens, testTokens } from './test-tokens.ts';
+export { type TestTlsIdentity, type TestTransportPki, testTransportPki } from './test-transport-pki.ts';
+export { type WaitForOptions, waitFor } from './wait-for.ts';
