@@ -6,7 +6,7 @@ import { FAILPOINT_VARIABLE, FAILPOINTS, type FailpointName } from '@cert-tasks/
 import { sleep } from '@cert-tasks/kernel';
 import { RpcError } from '@cert-tasks/rpc';
 import { makeRequest, type TransportService } from '@cert-tasks/stack';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Clients, PROJECT, TestPlatform } from '../test-platform.ts';
 
 const SERVICES: readonly TransportService[] = ['cert', 'signer', 'task-scheduler', 'audit'];
@@ -35,6 +35,12 @@ beforeAll(async () => {
   clients = test.clients();
   admin = test.clients(test.token({ kind: 'admin', roles: { '*': ['admin'] } }));
 }, 120_000);
+
+/** A test that failed leaves its victim armed; the next one must not meet that. */
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const service of SERVICES) await test.platform.restart(service);
+}, 60_000);
 
 afterAll(() => test.stop(), 60_000);
 
@@ -120,19 +126,23 @@ describe('a process that dies at a named step', () => {
     '%s: what was under way is done once, and every invariant holds',
     async (name) => {
       const victim = victimOf(name);
-      const { exited } = await startDying(victim, name);
       const life = newLife();
+      if (name === 'signer.resolve.after-void') await orphanIntent(life);
+      const { exited } = await startDying(victim, name);
+      if (name === 'cert.recover.after-resolve') {
+        await orphanIntent(life);
+        await test.platform.restart('signer');
+      }
 
-      // The life goes on in the background; some call of it, or a loop that it feeds, meets the failpoint.
-      const first = live(life).catch((error: unknown) => error);
+      if (name === 'task.expire.after-commit') await abandonTask();
+
+      // The life is lived in the background, again and again where a call fails; some call of it, or a loop that it feeds, meets the failpoint.
+      const first = liveAgain(life);
       const exit = await Promise.race([exited, sleep(30_000).then(() => undefined)]);
       expect(exit, `${victim} never came to ${name}`).toEqual({ signal: 'SIGKILL' });
       await test.platform.restart(victim);
-      await first;
-
-      const outcome = await liveAgain(life);
-      const again = await liveAgain(life);
-      expect(again).toEqual(outcome);
+      const outcome = await first;
+      expect(await liveAgain(life), 'the same requests again').toEqual(outcome);
       const { certificate } = await clients.certificates.getCertificate({ name: outcome.certificate });
       expect(certificate?.state).toBe(CertificateState.REVOKED);
       expect(certificate?.replacedBy).toBe(outcome.successor);
@@ -145,6 +155,32 @@ describe('a process that dies at a named step', () => {
     for (const service of SERVICES) expect(test.platform.service(service).pid).toBeTypeOf('number');
   });
 });
+
+/** Leaves an intent open: signer is gone, so the call fails after its intent is durable, and only recovery can end it. */
+async function orphanIntent(life: Life): Promise<void> {
+  await test.platform.service('signer').stop();
+  await expect(
+    clients.certificates.issueCertificate({
+      parent,
+      certificationRequest: { case: 'csrDer', value: life.csrDer },
+      requestId: life.ids.issue,
+    }),
+  ).rejects.toMatchObject({ rpcCode: 'UNAVAILABLE' });
+}
+
+/** Leases a task and never says a word again: its lease runs out. */
+async function abandonTask(): Promise<void> {
+  const type = 'test.abandoned';
+  await clients.tasks.createTask({ parent, type, retryPolicy: { maxAttempts: 1 }, requestId: randomUUID() });
+  const leased = await clients.workers.leaseTasks({
+    parent,
+    worker: 'a worker that dies',
+    types: [type],
+    maxTasks: 1,
+    leaseDuration: { seconds: 2n },
+  });
+  expect(leased.tasks).toHaveLength(1);
+}
 
 /** Starts a service that dies at the failpoint. One that is met by a loop may be met before the service is ready. */
 async function startDying(victim: TransportService, name: FailpointName): Promise<{ exited: Promise<unknown> }> {

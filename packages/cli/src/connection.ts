@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { DescService } from '@bufbuild/protobuf';
 import { type ConnectClient, createConnectClient } from '@cert-tasks/rpc';
 import { homePath, type PlatformDescription, readPlatformFile } from '@cert-tasks/stack';
 import { CliError } from './cli-error.ts';
+import { readText } from './read-text.ts';
 
 /** Options that every command which talks to a service has. */
 export interface ConnectionOptions {
@@ -42,7 +42,7 @@ export class Connection {
     return new Connection({ options, env, platform: await readPlatformFile(homePath(env)) });
   }
 
-  /** Calls a service and closes the connection afterwards. @throws CliError 'no-platform', 'no-token'; RpcError. */
+  /** Calls a service and closes the connection afterwards. @throws CliError 'no-platform', 'no-token', 'file-unusable'; RpcError. */
   async call<S extends DescService, T>(
     service: 'cert' | 'task' | 'audit',
     desc: S,
@@ -53,7 +53,7 @@ export class Connection {
       baseUrl: this.#url(service),
       token: this.#token(),
       defaultDeadlineMs: DEADLINE_MS,
-      ...(ca !== undefined && { caPem: readFileSync(ca, 'utf8') }),
+      ...(ca !== undefined && { caPem: readText(ca) }),
     });
     try {
       return await run(client);
@@ -81,7 +81,7 @@ export class Connection {
   #token(): string {
     const given = this.#options.token ?? this.#env['CERT_TASKS_TOKEN'];
     if (given !== undefined) return given;
-    if (this.#platform !== undefined) return readFileSync(this.#platform.tokenFile, 'utf8').trim();
+    if (this.#platform !== undefined) return readText(this.#platform.tokenFile).trim();
     throw new CliError('no-token', 'There is no token. Set CERT_TASKS_TOKEN, or give --token.');
   }
 }

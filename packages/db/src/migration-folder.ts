@@ -15,6 +15,7 @@ export interface Migration {
 
 /** drizzle-kit writes it between statements. */
 const BREAKPOINT = '--> statement-breakpoint';
+const CREATE_SCHEMA = /^CREATE SCHEMA (?:IF NOT EXISTS )?"[a-z_]+";?$/i;
 const PLACEHOLDER = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
 /**
@@ -34,7 +35,8 @@ export async function readMigrations(folder: string): Promise<readonly Migration
 }
 
 /**
- * The statements of a migration, with `{{app_role}}` replaced by the quoted name of the runtime role.
+ * The statements of a migration, with `{{app_role}}` replaced by the quoted name of the runtime role. That drizzle-kit begins with
+ * `CREATE SCHEMA` is passed over: the schema is there, and its owner need not have the right to make one.
  *
  * @throws DbError 'invalid-migrations' when it names another placeholder.
  */
@@ -49,7 +51,7 @@ export function migrationStatements(migration: Migration, { appRole }: { appRole
   return text
     .split(BREAKPOINT)
     .map((statement) => statement.trim())
-    .filter((statement) => statement !== '');
+    .filter((statement) => statement !== '' && !CREATE_SCHEMA.test(statement));
 }
 
 async function readText(path: string): Promise<string> {

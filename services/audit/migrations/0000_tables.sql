@@ -57,17 +57,10 @@ CREATE TABLE "audit"."entries" (
 	"problem" text,
 	"integrated_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "entries_pkey" PRIMARY KEY("index"),
+	CONSTRAINT "entries_source_number_key" UNIQUE("source","number"),
+	CONSTRAINT "entries_event_id_key" UNIQUE("event_id"),
 	CONSTRAINT "entries_index_check" CHECK (index >= 0),
 	CONSTRAINT "entries_leaf_data_check" CHECK (octet_length(leaf_data) = 33)
-);
---> statement-breakpoint
-CREATE TABLE "audit"."entry_keys" (
-	"source" text NOT NULL,
-	"number" bigint NOT NULL,
-	"event_id" uuid NOT NULL,
-	"index" bigint NOT NULL,
-	CONSTRAINT "entry_keys_pkey" PRIMARY KEY("source","number"),
-	CONSTRAINT "entry_keys_event_id_key" UNIQUE("event_id")
 );
 --> statement-breakpoint
 CREATE TABLE "audit"."leases" (

@@ -2,7 +2,7 @@
 GRANT USAGE ON SCHEMA "audit" TO {{app_role}};
 --> statement-breakpoint
 -- The log only grows.
-GRANT SELECT, INSERT ON "audit"."entries", "audit"."entry_keys", "audit"."tiles", "audit"."checkpoints", "audit"."conflicts" TO {{app_role}};
+GRANT SELECT, INSERT ON "audit"."entries", "audit"."tiles", "audit"."checkpoints", "audit"."conflicts" TO {{app_role}};
 --> statement-breakpoint
 -- What leaves commit to can be erased, never rewritten.
 GRANT SELECT, INSERT, DELETE ON "audit"."bodies", "audit"."raw_bodies" TO {{app_role}};
@@ -29,8 +29,6 @@ $$;
 REVOKE ALL ON FUNCTION "audit"."refuse_change"() FROM PUBLIC;
 --> statement-breakpoint
 CREATE TRIGGER "entries_insert_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "audit"."entries" FOR EACH STATEMENT EXECUTE FUNCTION "audit"."refuse_change"();
---> statement-breakpoint
-CREATE TRIGGER "entry_keys_insert_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "audit"."entry_keys" FOR EACH STATEMENT EXECUTE FUNCTION "audit"."refuse_change"();
 --> statement-breakpoint
 CREATE TRIGGER "tiles_insert_only" BEFORE UPDATE OR DELETE OR TRUNCATE ON "audit"."tiles" FOR EACH STATEMENT EXECUTE FUNCTION "audit"."refuse_change"();
 --> statement-breakpoint

@@ -10,7 +10,7 @@ import {
 } from '@cert-tasks/merkle';
 import { testLog, waitFor } from '@cert-tasks/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { verifyLog } from '../src/infrastructure/postgres/verify-log.ts';
+import { verifyLog } from '../src/fsck.ts';
 import { sampleId } from '../src/testing/sample-events.ts';
 import { type AuditPlatform, auditPlatform } from './audit-platform.ts';
 

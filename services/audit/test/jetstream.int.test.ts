@@ -5,8 +5,8 @@ import { JetStreamPublisher, NatsConnection, StreamOwner } from '@cert-tasks/mes
 import { Metrics } from '@cert-tasks/telemetry';
 import { recordingObserver, startTestNats, type TestNats, testLog, waitFor } from '@cert-tasks/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { verifyLog } from '../src/fsck.ts';
 import { JetStreamPush } from '../src/infrastructure/nats/jetstream-push.ts';
-import { verifyLog } from '../src/infrastructure/postgres/verify-log.ts';
 import { sampleEvent } from '../src/testing/sample-events.ts';
 import { TestFeed } from '../src/testing/test-feed.ts';
 import { type AuditDatabase, auditDatabase } from './audit-database.ts';

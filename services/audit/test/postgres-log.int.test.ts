@@ -1,6 +1,8 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { EventSchema } from '@cert-tasks/contracts/event/v1';
-import { afterAll, afterEach } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { sequenceEvents } from '../src/application/sequence-events.ts';
+import { sampleEntries } from '../src/testing/sample-events.ts';
 import { type AuditDatabase, auditDatabase, LEASES } from './audit-database.ts';
 import { logContract } from './log.contract.ts';
 
@@ -35,3 +37,33 @@ logContract(async () => {
     conflictCount: async () => (await db.sql`select from conflicts`).length,
   };
 });
+
+test('an entry costs two rows: itself and its body', async () => {
+  const database = await auditDatabase();
+  open.push(database);
+  const right = await database.lease(LEASES.sequencer, 'test').acquire();
+  if (right === undefined) throw new Error('a fresh lease is free');
+  const { work } = database.stores();
+  await sequenceEvents(work, { right, next: sampleEntries('cert', 1n, 1n), repeats: [] });
+  const before = await rowCounts(database);
+  await sequenceEvents(work, { right, next: sampleEntries('cert', 2n, 101n), repeats: [] });
+  const after = await rowCounts(database);
+  const grown = [...after].map(([table, count]) => [table, count - (before.get(table) ?? 0n)] as const);
+  expect(new Map(grown.filter(([, count]) => count > 0n))).toEqual(
+    new Map([
+      ['bodies', 100n],
+      ['entries', 100n],
+    ]),
+  );
+});
+
+async function rowCounts({ admin }: AuditDatabase): Promise<ReadonlyMap<string, bigint>> {
+  const tables = await admin.sql<{ name: string }[]>`
+    select table_name as name from information_schema.tables where table_schema = 'audit' order by 1`;
+  const counts = new Map<string, bigint>();
+  for (const { name } of tables) {
+    const [row] = await admin.sql<{ count: bigint }[]>`select count(*) as count from ${admin.sql(`audit.${name}`)}`;
+    counts.set(name, row?.count ?? 0n);
+  }
+  return counts;
+}

@@ -6,10 +6,9 @@ import { sampleEntries, sampleEntry } from '../src/testing/sample-events.ts';
 import { TestWitness } from '../src/testing/test-witness.ts';
 import { type AuditDatabase, auditDatabase, LEASES } from './audit-database.ts';
 
-const FOR_EVER = ['entries', 'entry_keys', 'tiles', 'checkpoints', 'conflicts'] as const;
+const FOR_EVER = ['entries', 'tiles', 'checkpoints', 'conflicts'] as const;
 const COLUMN = {
   entries: 'source',
-  entry_keys: 'source',
   tiles: 'level',
   checkpoints: 'origin',
   conflicts: 'source',

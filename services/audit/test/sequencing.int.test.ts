@@ -2,7 +2,7 @@ import { waitFor } from '@cert-tasks/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { EventPush } from '../src/application/ports/event-push.ts';
 import { publishCheckpoint } from '../src/application/publish-checkpoint.ts';
-import { verifyLog } from '../src/infrastructure/postgres/verify-log.ts';
+import { verifyLog } from '../src/fsck.ts';
 import { sampleReceived } from '../src/testing/sample-events.ts';
 import { TestFeed } from '../src/testing/test-feed.ts';
 import { TestWitness } from '../src/testing/test-witness.ts';

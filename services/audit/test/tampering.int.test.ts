@@ -1,15 +1,18 @@
-import { leafHash } from '@cert-tasks/merkle';
+import { CompactRange, leafHash } from '@cert-tasks/merkle';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { publishCheckpoint } from '../src/application/publish-checkpoint.ts';
 import { sequenceEvents } from '../src/application/sequence-events.ts';
 import { type LogKey, signedCheckpoint } from '../src/domain/checkpoint.ts';
-import { verifyLog } from '../src/infrastructure/postgres/verify-log.ts';
+import { verifyLog, type WitnessedHead } from '../src/fsck.ts';
 import { sampleEntries, sampleEntry } from '../src/testing/sample-events.ts';
 import { TestWitness } from '../src/testing/test-witness.ts';
 import { type AuditDatabase, auditDatabase, LEASES } from './audit-database.ts';
 
 let database: AuditDatabase;
 let key: LogKey;
+
+/** What signer has at number 100: it cannot be read. */
+const rawEntry = sampleEntry({ source: 'signer', number: 100n }, { project: '' });
 
 /** 600 entries: two full tiles and the beginning of a third; number 100 of signer cannot be read; checkpoints of 300 and 600. */
 beforeEach(async () => {
@@ -22,11 +25,7 @@ beforeEach(async () => {
   key = await witness.logKey();
   await sequenceEvents(work, { right, next: sampleEntries('cert', 1n, 300n), repeats: [] });
   await publishCheckpoint({ log: reader, checkpoints, witness }, checkpointRight);
-  const signer = [
-    ...sampleEntries('signer', 1n, 99n),
-    sampleEntry({ source: 'signer', number: 100n }, { project: '' }),
-    ...sampleEntries('signer', 101n, 300n),
-  ];
+  const signer = [...sampleEntries('signer', 1n, 99n), rawEntry, ...sampleEntries('signer', 101n, 300n)];
   await sequenceEvents(work, { right, next: signer, repeats: [] });
   await publishCheckpoint({ log: reader, checkpoints, witness }, checkpointRight);
 });
@@ -41,7 +40,7 @@ async function tamper(...statements: readonly string[]): Promise<void> {
 }
 
 async function found(): Promise<string[]> {
-  const breaches = await verifyLog(database.db, key);
+  const breaches = await verifyLog(database.db, { keys: [key] });
   return breaches.map(({ kind, index }) => (index === undefined ? kind : `${kind} ${index}`));
 }
 
@@ -70,7 +69,7 @@ describe('finds and names', () => {
       `update entries set project = 'other' where index = 8`,
       `update entries set event_id = gen_random_uuid() where index = 9`,
     );
-    expect(await found()).toEqual(['body-changed 7', 'body-changed 8', 'key-changed 9', 'body-changed 9']);
+    expect(await found()).toEqual(['body-changed 7', 'body-changed 8', 'body-changed 9']);
   });
 
   test('raw bytes that were edited', async () => {
@@ -88,7 +87,7 @@ describe('finds and names', () => {
     const forged = sampleEntry({ source: 'signer', number: 290n }, { subject: 'forged' });
     await replaceEntry(589n, forged);
     expect(await found()).toEqual(['checkpoint-changed', 'tree-changed']);
-    expect((await verifyLog(database.db, key))[0]?.message).toContain('after entry 299');
+    expect((await verifyLog(database.db, { keys: [key] }))[0]?.message).toContain('after entry 299');
   });
 
   test('a leaf that was edited with all its traces, but for the signature', async () => {
@@ -113,12 +112,12 @@ describe('finds and names', () => {
   });
 
   test('an entry that was removed, with all that belongs to it', async () => {
-    await tamper(...['entries', 'entry_keys', 'bodies'].map((table) => `delete from ${table} where index = 55`));
+    await tamper(...['entries', 'bodies'].map((table) => `delete from ${table} where index = 55`));
     expect(await found()).toEqual(['entry-missing 55', 'number-changed 56']);
   });
 
   test('entries that were cut off at the end', async () => {
-    await tamper(...['entries', 'entry_keys', 'bodies'].map((table) => `delete from ${table} where index >= 590`));
+    await tamper(...['entries', 'bodies'].map((table) => `delete from ${table} where index >= 590`));
     expect(await found()).toEqual(['entry-missing 590', 'checkpoint-changed', 'tree-changed', 'position-changed']);
   });
 
@@ -127,7 +126,7 @@ describe('finds and names', () => {
       select encode(range, 'hex') as range from tree_state`;
     expect(before).toBeDefined();
     await tamper(
-      ...['entries', 'entry_keys', 'bodies', 'raw_bodies'].map((table) => `delete from ${table} where index >= 300`),
+      ...['entries', 'bodies', 'raw_bodies'].map((table) => `delete from ${table} where index >= 300`),
       `update tree_state set size = 300`,
       `delete from positions where source = 'signer'`,
       `delete from tiles where index = 1`,
@@ -155,9 +154,14 @@ describe('finds and names', () => {
     expect(await found()).toEqual(['tile-changed', 'tile-changed', 'tile-changed']);
   });
 
-  test('keys that were removed and changed', async () => {
-    await tamper(`delete from entry_keys where index = 3`, `update entry_keys set index = 5 where index = 4`);
-    expect(await found()).toEqual(['key-changed 3', 'key-changed 4', 'key-changed']);
+  test('a raw entry that was filed under another id or project', async () => {
+    await tamper(`update entries set event_id = gen_random_uuid() where index = 399`);
+    expect(await found()).toEqual(['id-changed 399']);
+    await tamper(
+      `update entries set project = 'acme', event_id = '${rawEntry.eventId}' where index = 399`,
+      `delete from raw_bodies`,
+    );
+    expect(await found()).toEqual(['id-changed 399']);
   });
 
   test('positions, the tree and numbers that were changed', async () => {
@@ -167,7 +171,6 @@ describe('finds and names', () => {
       `update entries set number = 1000 where index = 2`,
     );
     expect(await found()).toEqual([
-      'key-changed 2',
       'body-changed 2',
       'number-changed 2',
       'number-changed 3',
@@ -194,6 +197,60 @@ describe('finds and names', () => {
     expect(await found()).toEqual(['checkpoint-changed']);
   });
 });
+
+describe('what the witness remembers', () => {
+  /** What it signed: the trees of the checkpoints, and one in between. */
+  async function heads(...change: readonly Partial<WitnessedHead>[]): Promise<WitnessedHead[]> {
+    const rows = await database.db.sql<{ size: bigint; root: Uint8Array }[]>`
+      select tree_size as size, root_hash as root from checkpoints order by tree_size`;
+    const leaves = await database.db.sql<{ leaf: Uint8Array }[]>`
+      select leaf_data as leaf from entries where index < 450 order by index`;
+    const range = CompactRange.empty();
+    range.appendAll(leaves.map(({ leaf }) => leafHash(leaf)));
+    const [first, last] = rows;
+    if (first === undefined || last === undefined) throw new Error('both were published');
+    const all = [first, { size: 450n, root: range.root() }, last];
+    return all.map((head, i) => ({ ...head, ...change[i] })).toSorted((a, b) => Number(a.size - b.size));
+  }
+
+  async function against(witnessed: readonly WitnessedHead[]) {
+    const breaches = await verifyLog(database.db, { keys: [key], heads: inOrder(witnessed) });
+    return breaches.map(({ kind, message }) => `${kind}: ${message}`);
+  }
+
+  test('is the log, at sizes that have a checkpoint and at others', async () => {
+    expect(await against(await heads())).toEqual([]);
+    expect(await against([...(await heads()), ...(await heads())].toSorted((a, b) => Number(a.size - b.size)))).toEqual(
+      [],
+    );
+    expect(await against([])).toEqual([]);
+  });
+
+  test('is another log of the same size: told once, with where they part', async () => {
+    const other = { root: new Uint8Array(32) };
+    expect(await against(await heads({}, other, other))).toEqual([
+      'forked: the witness signed another tree of 450 entries: it differs after entry 299',
+    ]);
+  });
+
+  test('is a longer log', async () => {
+    expect(await against(await heads({}, { size: 601n }, { size: 700n }))).toEqual([
+      'shrunk: the witness signed a log of 601 entries, and this one has fewer',
+    ]);
+  });
+
+  test('is not that of a checkpoint by another key', async () => {
+    const stranger = await new TestWitness().logKey();
+    const breaches = await verifyLog(database.db, { keys: [stranger] });
+    expect(breaches.map(({ kind }) => kind)).toEqual(['checkpoint-changed', 'checkpoint-changed']);
+    expect(await verifyLog(database.db, { keys: [stranger, key] })).toEqual([]);
+    expect(await verifyLog(database.db, { keys: [] })).toHaveLength(2);
+  });
+});
+
+async function* inOrder<T>(values: readonly T[]): AsyncGenerator<T, void, void> {
+  yield* values;
+}
 
 async function replaceEntry(index: bigint, entry: ReturnType<typeof sampleEntry>): Promise<void> {
   if (entry.body.kind !== 'event') throw new Error('is an event');

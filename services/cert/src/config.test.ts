@@ -15,7 +15,7 @@ const ENV = {
   CERT_PKI_PORT: '8080',
   CERT_PKI_BASE_URL: 'http://pki.example',
   CERT_SIGNER_ADDRESS: '127.0.0.1:9001',
-  CERT_TASK_SCHEDULER_ADDRESS: 'dns:///scheduler.internal:9002',
+  CERT_TASK_ADDRESS: 'dns:///scheduler.internal:9002',
 };
 
 describe('readConfig', () => {

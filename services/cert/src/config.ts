@@ -52,7 +52,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       pattern: ADDRESS,
       description: "Address of signer's internal listener.",
     }),
-    taskSchedulerAddress: reader.string('CERT_TASK_SCHEDULER_ADDRESS', {
+    taskSchedulerAddress: reader.string('CERT_TASK_ADDRESS', {
       pattern: ADDRESS,
       description: "Address of task-scheduler's internal listener.",
     }),

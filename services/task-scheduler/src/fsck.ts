@@ -1,1 +1,5 @@
-export { findHistoryBreaches, type HistoryBreach } from './infrastructure/postgres/find-history-breaches.ts';
+export {
+  findHistoryBreaches,
+  type HistoryBreach,
+  type HistoryBreachKind,
+} from './infrastructure/postgres/find-history-breaches.ts';

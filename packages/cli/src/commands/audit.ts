@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { AuditEntrySchema, AuditService, CheckpointSchema } from '@cert-tasks/contracts/audit/v1';
 import { Result } from '@cert-tasks/contracts/event/v1';
@@ -9,6 +8,7 @@ import { CliError } from '../cli-error.ts';
 import { addConnectionOptions, openConnection } from '../connection-options.ts';
 import { formatEntryProof, verifyEntryProof } from '../entry-proof.ts';
 import { printLines, printMessage, printTable } from '../output.ts';
+import { readText } from '../read-text.ts';
 
 /** Registers what is done with the audit log. */
 export function registerAudit(program: Command): void {
@@ -109,11 +109,9 @@ async function prove(name: string, options: { readonly out: string }, command: C
 }
 
 function verify(file: string, options: { readonly key: string }): void {
+  const text = readText(file);
   try {
-    const { index, treeSize, origin, event } = verifyEntryProof({
-      text: readFileSync(file, 'utf8'),
-      verifierKey: options.key,
-    });
+    const { index, treeSize, origin, event } = verifyEntryProof({ text, verifierKey: options.key });
     printLines([event, `verified: this is entry ${index} of the ${treeSize} that ${origin} has signed for`]);
   } catch (error) {
     if (!(error instanceof MerkleError)) throw error;

@@ -17,8 +17,11 @@ export function registerPlatform(program: Command): void {
       '--database-url <url>',
       'a PostgreSQL URL whose role reads all four schemas; default: the platform in CERT_TASKS_HOME',
     )
-    .option('--settle-seconds <number>', 'leave out what is younger, for it may be under way', '0')
-    .action(async (options: { readonly databaseUrl?: string; readonly settleSeconds: string }) => {
+    .option(
+      '--settle-seconds <number>',
+      'leave out what is younger, for it may be under way; default: 0, and of a stopped platform all that was under way',
+    )
+    .action(async (options: { readonly databaseUrl?: string; readonly settleSeconds?: string }) => {
       process.exitCode = await runFsck({ ...options, env: process.env });
     });
 

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fsck, withDatabase } from '@cert-tasks/fsck';
+import { fsck } from '@cert-tasks/fsck';
 import { firstRun, freePorts, Home, Platform } from '@cert-tasks/stack';
 import { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
@@ -68,9 +68,11 @@ async function run(input: { platform: Platform; home: Home; options: DemoOptions
   const story = new Story({ project: PROJECT, urls, token: operator, tell });
   try {
     const evidence = await story.run();
-    const breaches = await withDatabase(platform.databaseUrl, (sql) =>
-      fsck({ sql, settleSeconds: 5, onCheck: () => undefined }),
-    );
+    const breaches = await fsck({
+      databaseUrl: platform.databaseUrl,
+      settleSeconds: 5,
+      onCheck: () => undefined,
+    });
     for (const { invariant, subject, detail } of breaches) tell(`BREACH ${invariant}: ${subject}: ${detail}`);
     if (breaches.length > 0) throw new CliError('not-verified', `fsck found ${breaches.length} breaches.`);
     tell('fsck: every invariant holds across all services');

@@ -70,7 +70,7 @@ function ownSettings(service: TransportService, parts: SettingsParts): Record<st
         CERT_PKI_PORT: String(ports['cert-pki']),
         CERT_PKI_BASE_URL: `http://127.0.0.1:${ports['cert-pki']}`,
         CERT_SIGNER_ADDRESS: internal('signer'),
-        CERT_TASK_SCHEDULER_ADDRESS: internal('task'),
+        CERT_TASK_ADDRESS: internal('task'),
       };
     case 'signer':
       return { SIGNER_KEK_FILE: parts.kekFile };

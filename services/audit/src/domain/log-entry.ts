@@ -85,7 +85,7 @@ export function rawEntry(
   return {
     source,
     number,
-    eventId: derivedId({ source, number, leafData }),
+    eventId: rawEntryId({ source, number, leafData }),
     project: PLATFORM_PROJECT,
     leafData,
     problem,
@@ -94,8 +94,8 @@ export function rawEntry(
   };
 }
 
-/** The same for the same content at the same place, and for no other. */
-function derivedId({ source, number, leafData }: Pick<LogEntry, 'source' | 'number' | 'leafData'>): string {
+/** The id of a raw entry: the same for the same content at the same place, and for no other. */
+export function rawEntryId({ source, number, leafData }: Pick<LogEntry, 'source' | 'number' | 'leafData'>): string {
   const place = new TextEncoder().encode(`cert-tasks/raw-entry-id/v1\0${source}/${number}/`);
   const bytes = leafHash(Buffer.concat([place, leafData])).slice(0, 16);
   // RFC 9562, 5.8: version 8, whose other bits are the maker's own; 4.1: the variant.

@@ -11,6 +11,8 @@ import {
 } from '@cert-tasks/merkle';
 import { type BodyColumns, bodyColumnsOf } from './body-columns.ts';
 import type { LogKey, SignedCheckpoint } from './checkpoint.ts';
+import { headsBySize, type KnownHead, type WitnessedHead } from './known-head.ts';
+import { PLATFORM_PROJECT, rawEntryId } from './log-entry.ts';
 import { EMPTY_TREE, type FilledTile, growTree, type TreeState } from './tree-growth.ts';
 
 /** An entry as its rows say, for checking. */
@@ -22,8 +24,6 @@ export interface EntryRows {
   readonly project: string;
   readonly leafData: Uint8Array;
   readonly problem: string | undefined;
-  /** Whether entry_keys has this entry under its place and its event id. */
-  readonly isKeyed: boolean;
   /** Undefined where it was erased. */
   readonly body: (BodyColumns & { readonly canonicalEvent: string; readonly salt: Uint8Array }) | undefined;
   /** Of a raw leaf; undefined where it was erased or not kept. */
@@ -43,8 +43,6 @@ export interface LogRows {
   }) => Promise<{ hashes: Uint8Array; root: Uint8Array } | undefined>;
   /** How many full tiles there are in all. */
   readonly tileCount: bigint;
-  /** How many rows entry_keys has in all. */
-  readonly keyCount: bigint;
   readonly tree: TreeState;
   readonly positions: ReadonlyMap<string, bigint>;
 }
@@ -55,25 +53,29 @@ export interface LogRows {
  * - `entry-missing`: an index has no entry.
  * - `entry-changed`: an entry's leaf is not the one that the tree was built from.
  * - `body-changed`: an event, or what it is found by, is not what its leaf commits to.
- * - `key-changed`: what an entry is unique by is missing, changed or without an entry.
+ * - `id-changed`: a raw entry has another id or project than its leaf gives it. (An event's id is in its body.)
  * - `number-changed`: a source's numbers do not run 1, 2, 3, ... in the order of the log.
  * - `entry-added`: there are entries past the size of the tree.
  * - `tile-changed`: a tile is missing, not that of its hashes, or one too many.
  * - `tree-changed`: the stored state of the tree is not that of its entries.
  * - `position-changed`: a source's position is not its last number in the log.
  * - `checkpoint-changed`: a checkpoint is not that of the tree, or not signed by the log's key.
+ * - `forked`: the tree of a size that the witness signed had another root. Told once, for the smallest.
+ * - `shrunk`: the witness signed a tree that is larger than the log. Told once.
  */
 export type LogBreachKind =
   | 'entry-missing'
   | 'entry-changed'
   | 'body-changed'
-  | 'key-changed'
+  | 'id-changed'
   | 'number-changed'
   | 'entry-added'
   | 'tile-changed'
   | 'tree-changed'
   | 'position-changed'
-  | 'checkpoint-changed';
+  | 'checkpoint-changed'
+  | 'forked'
+  | 'shrunk';
 
 /** See {@link LogBreachKind}. */
 export interface LogBreach {
@@ -85,13 +87,22 @@ export interface LogBreach {
 
 const BATCH = 1_024;
 
+/** What the log is held against that is not its own. */
+export interface Witnesses {
+  /** The keys that may sign the log's checkpoints; where absent, signatures are not checked. */
+  readonly keys?: readonly LogKey[];
+  /** What the witness has signed, in order of size, and not after the moment that the rows are of; several may be of one size. */
+  readonly heads?: AsyncIterable<WitnessedHead>;
+}
+
 /**
  * Builds the tree again from the entries and compares everything that is stored with it, naming each entry that was changed,
- * removed, added or swapped. With the log's key, whose public part is to come from elsewhere than the database, it finds
- * also what was changed together with all its traces: the checkpoint's signature is not to be had without signer.
+ * removed, added or swapped. With the log's keys and with what its witness remembers, which are to come from elsewhere than
+ * the log's own tables, it finds also what was changed together with all its traces: the checkpoint's signature is not to be
+ * had without signer.
  */
-export async function* rederiveTree(rows: LogRows, key?: LogKey): AsyncGenerator<LogBreach, void, void> {
-  const tree = new TreeCheck(rows, key);
+export async function* rederiveTree(rows: LogRows, witnesses: Witnesses = {}): AsyncGenerator<LogBreach, void, void> {
+  const tree = new TreeCheck(rows, witnesses);
   let expected = 0n;
   let batch: EntryRows[] = [];
   for await (const entry of rows.entries) {
@@ -122,8 +133,7 @@ export async function* rederiveTree(rows: LogRows, key?: LogKey): AsyncGenerator
 }
 
 function* checkEntry(entry: EntryRows): Generator<LogBreach, void, void> {
-  const { index, leafData, body, raw, problem, isKeyed } = entry;
-  if (!isKeyed) yield breach('key-changed', index, `entry ${index} is not found by its number and its event id`);
+  const { index, leafData, body, raw, problem } = entry;
   if (body !== undefined) {
     const committed = leafCommitmentOf(body);
     if (committed === undefined || !bytesEqual(committed, leafData)) {
@@ -139,6 +149,9 @@ function* checkEntry(entry: EntryRows): Generator<LogBreach, void, void> {
   if (raw !== undefined && !bytesEqual(rawLeafCommitment(raw), leafData)) {
     yield breach('body-changed', index, `entry ${index} has raw bytes that its leaf does not commit to`);
   }
+  if (problem !== undefined && (entry.eventId !== rawEntryId(entry) || entry.project !== PLATFORM_PROJECT)) {
+    yield breach('id-changed', index, `entry ${index} is filed under another id or project than its leaf gives it`);
+  }
   const version = problem === undefined ? 1 : 2;
   if (leafData[0] !== version)
     yield breach('entry-changed', index, `entry ${index} has a leaf of another kind than it says`);
@@ -147,21 +160,22 @@ function* checkEntry(entry: EntryRows): Generator<LogBreach, void, void> {
 /** The tree as it grows again, beside what is stored of it. */
 class TreeCheck {
   readonly #rows: LogRows;
-  readonly #key: LogKey | undefined;
-  readonly #checkpoints: AsyncIterator<SignedCheckpoint>;
+  readonly #keys: readonly LogKey[] | undefined;
+  readonly #heads: AsyncIterator<KnownHead>;
   readonly #numbers = new Map<string, bigint>();
   /** By tile level: hashes of the tile that is not full yet. */
   readonly #partial: Uint8Array[][] = [];
   #tree: TreeState | undefined = EMPTY_TREE;
-  #next: SignedCheckpoint | undefined;
+  #next: KnownHead | undefined;
   #agreed: bigint | undefined;
+  #isForked = false;
+  #isShrunk = false;
   #tiles = 0n;
-  #entries = 0n;
 
-  constructor(rows: LogRows, key: LogKey | undefined) {
+  constructor(rows: LogRows, { keys, heads }: Witnesses) {
     this.#rows = rows;
-    this.#key = key;
-    this.#checkpoints = rows.checkpoints[Symbol.asyncIterator]();
+    this.#keys = keys;
+    this.#heads = headsBySize(rows.checkpoints, heads);
   }
 
   /** Leaves are missing: the tree cannot be derived any further. */
@@ -170,7 +184,6 @@ class TreeCheck {
   }
 
   *checkNumber({ source, number, index }: EntryRows): Generator<LogBreach, void, void> {
-    this.#entries += 1n;
     const expected = (this.#numbers.get(source) ?? 0n) + 1n;
     if (number !== expected) {
       yield breach(
@@ -185,15 +198,14 @@ class TreeCheck {
   async *check(entries: readonly EntryRows[]): AsyncGenerator<LogBreach, void, void> {
     let left = entries;
     while (this.#tree !== undefined && left.length > 0) {
-      // Up to the next checkpoint, whose root is then that of the tree.
+      // Up to the next head that is known, whose root is then that of the tree.
       const { size } = this.#tree;
-      const checkpoint = await this.#checkpointFrom(size);
-      if (checkpoint?.size === size) {
-        yield* this.#checkCheckpoint(checkpoint);
+      const known = await this.#headFrom(size);
+      if (known?.head.size === size) {
+        yield* this.#checkHead(known);
         continue;
       }
-      const most =
-        checkpoint === undefined ? left.length : Number(minimum(checkpoint.size - size, BigInt(left.length)));
+      const most = known === undefined ? left.length : Number(minimum(known.head.size - size, BigInt(left.length)));
       const part = left.slice(0, most);
       left = left.slice(most);
       const hashes = part.map(({ leafData }) => leafHash(leafData));
@@ -205,18 +217,12 @@ class TreeCheck {
   }
 
   async *checkEnd(): AsyncGenerator<LogBreach, void, void> {
-    const { tree, positions, tileCount, keyCount } = this.#rows;
+    const { tree, positions, tileCount } = this.#rows;
     if (this.#tree !== undefined) {
-      for (let at = await this.#checkpointFrom(this.#tree.size); at !== undefined; ) {
-        if (at.size > this.#tree.size) {
-          yield breach(
-            'checkpoint-changed',
-            undefined,
-            `a checkpoint of ${at.size} entries is past the end of the log`,
-          );
-          this.#next = undefined;
-        } else yield* this.#checkCheckpoint(at);
-        at = await this.#checkpointFrom(this.#tree.size);
+      for (let at = await this.#headFrom(this.#tree.size); at !== undefined; ) {
+        if (at.head.size > this.#tree.size) yield* this.#pastEnd(at);
+        else yield* this.#checkHead(at);
+        at = await this.#headFrom(this.#tree.size);
       }
       if (this.#tree.size !== tree.size || !bytesEqual(this.#tree.range, tree.range)) {
         yield breach('tree-changed', undefined, 'the stored state of the tree is not that of its entries');
@@ -224,9 +230,6 @@ class TreeCheck {
       if (tileCount !== this.#tiles) {
         yield breach('tile-changed', undefined, `there are ${tileCount} tiles where the tree has ${this.#tiles}`);
       }
-    }
-    if (keyCount !== this.#entries) {
-      yield breach('key-changed', undefined, `there are ${keyCount} keys of entries for ${this.#entries} entries`);
     }
     for (const source of new Set([...positions.keys(), ...this.#numbers.keys()])) {
       const [position, last] = [positions.get(source) ?? 0n, this.#numbers.get(source) ?? 0n];
@@ -240,29 +243,46 @@ class TreeCheck {
     }
   }
 
-  async #checkpointFrom(size: bigint): Promise<SignedCheckpoint | undefined> {
-    while (this.#next === undefined || this.#next.size < size) {
-      const result = await this.#checkpoints.next();
+  async #headFrom(size: bigint): Promise<KnownHead | undefined> {
+    while (this.#next === undefined || this.#next.head.size < size) {
+      const result = await this.#heads.next();
       if (result.done === true) return undefined;
       this.#next = result.value;
     }
     return this.#next;
   }
 
-  *#checkCheckpoint(checkpoint: SignedCheckpoint): Generator<LogBreach, void, void> {
+  *#pastEnd({ by, head: { size } }: KnownHead): Generator<LogBreach, void, void> {
+    this.#next = undefined;
+    if (by === 'log') {
+      yield breach('checkpoint-changed', undefined, `a checkpoint of ${size} entries is past the end of the log`);
+    } else if (!this.#isShrunk) {
+      this.#isShrunk = true;
+      yield breach('shrunk', undefined, `the witness signed a log of ${size} entries, and this one has fewer`);
+    }
+  }
+
+  *#checkHead({ by, head }: KnownHead): Generator<LogBreach, void, void> {
     this.#next = undefined;
     if (this.#tree === undefined) return;
-    const { size } = checkpoint;
-    const root = CompactRange.deserialize(this.#tree.range).root();
-    if (!bytesEqual(root, checkpoint.root)) {
-      const since = this.#agreed === undefined ? 'from the first entry on' : `after entry ${this.#agreed - 1n}`;
+    const { size } = head;
+    const isSame = bytesEqual(CompactRange.deserialize(this.#tree.range).root(), head.root);
+    const since = this.#agreed === undefined ? 'from the first entry on' : `after entry ${this.#agreed - 1n}`;
+    if (isSame) this.#agreed = size;
+    if (by === 'witness') {
+      if (isSame || this.#isForked) return;
+      this.#isForked = true;
+      yield breach('forked', undefined, `the witness signed another tree of ${size} entries: it differs ${since}`);
+      return;
+    }
+    if (!isSame) {
       yield breach(
         'checkpoint-changed',
         undefined,
         `the tree is not the one of the checkpoint of ${size} entries: it differs somewhere ${since}`,
       );
-    } else this.#agreed = size;
-    if (this.#key !== undefined && !isSigned(checkpoint, this.#key)) {
+    }
+    if (this.#keys?.some((key) => isSigned(head, key)) === false) {
       yield breach(
         'checkpoint-changed',
         undefined,

@@ -5,46 +5,31 @@ import type { LogEntry } from '../../domain/log-entry.ts';
 
 type IndexedEntry = LogEntry & { readonly index: bigint };
 
-/** Inserts entries with their keys: two statements, whatever their number. */
+/** Inserts entries: one statement, whatever their number. */
 export async function insertEntries({ sql }: Tx, entries: readonly IndexedEntry[]): Promise<void> {
-  const indexes = sql.array(
-    entries.map(({ index }) => index),
-    PG_OID.int8,
-  );
-  const sources = sql.array(
-    entries.map(({ source }) => source),
-    PG_OID.text,
-  );
-  const numbers = sql.array(
-    entries.map(({ number }) => number),
-    PG_OID.int8,
-  );
-  const eventIds = sql.array(
-    entries.map(({ eventId }) => eventId),
-    PG_OID.uuid,
-  );
-  const projects = sql.array(
-    entries.map(({ project }) => project),
-    PG_OID.text,
-  );
-  const leaves = sql.array(
-    entries.map(({ leafData }) => leafData),
-    PG_OID.bytea,
-  );
-  const problems = sql.array(
-    entries.map(({ problem }) => problem ?? null),
-    PG_OID.text,
-  );
-  await Promise.all([
-    sql`
-      insert into entries (index, source, number, event_id, project, leaf_data, problem, integrated_at)
-      select e.*, clock_timestamp() from unnest(
-        ${indexes}::int8[], ${sources}::text[], ${numbers}::int8[], ${eventIds}::uuid[], ${projects}::text[],
-        ${leaves}::bytea[], ${problems}::text[]) as e`,
-    sql`
-      insert into entry_keys (source, number, event_id, index)
-      select * from unnest(${sources}::text[], ${numbers}::int8[], ${eventIds}::uuid[], ${indexes}::int8[])`,
-  ]);
+  const texts = (text: (entry: IndexedEntry) => string | null) => sql.array(entries.map(text), PG_OID.text);
+  await sql`
+    insert into entries (index, source, number, event_id, project, leaf_data, problem, integrated_at)
+    select e.*, clock_timestamp() from unnest(
+      ${sql.array(
+        entries.map(({ index }) => index),
+        PG_OID.int8,
+      )}::int8[],
+      ${texts(({ source }) => source)}::text[],
+      ${sql.array(
+        entries.map(({ number }) => number),
+        PG_OID.int8,
+      )}::int8[],
+      ${sql.array(
+        entries.map(({ eventId }) => eventId),
+        PG_OID.uuid,
+      )}::uuid[],
+      ${texts(({ project }) => project)}::text[],
+      ${sql.array(
+        entries.map(({ leafData }) => leafData),
+        PG_OID.bytea,
+      )}::bytea[],
+      ${texts(({ problem }) => problem ?? null)}::text[]) as e`;
 }
 
 /** Inserts the bodies of entries. */

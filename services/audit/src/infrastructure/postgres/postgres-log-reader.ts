@@ -22,10 +22,9 @@ export class PostgresLogReader implements LogReader {
       'audit.find-entry',
       ({ sql }) => sql<EntryRow[]>`
         select ${entryColumns({ sql })}
-        from entry_keys k
-        join entries e on e.index = k.index
-        left join bodies b on b.index = k.index
-        where k.event_id = ${eventId} and e.project = ${project}`,
+        from entries e
+        left join bodies b on b.index = e.index
+        where e.event_id = ${eventId} and e.project = ${project}`,
     );
     return rows.map(storedEntry)[0];
   }

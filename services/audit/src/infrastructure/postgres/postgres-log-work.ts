@@ -74,16 +74,15 @@ class PostgresLogTransaction implements LogTransaction {
       PG_OID.int8,
     );
     return await sql<PlacedLeaf[]>`
-      select k.source, k.number, k.index, e.leaf_data as "leafData"
+      select e.source, e.number, e.index, e.leaf_data as "leafData"
       from unnest(${sources}::text[], ${numbers}::int8[]) as place (source, number)
-      join entry_keys k on k.source = place.source and k.number = place.number
-      join entries e on e.index = k.index`;
+      join entries e on e.source = place.source and e.number = place.number`;
   }
 
   async indexesOf(eventIds: readonly string[]): Promise<ReadonlyMap<string, bigint>> {
     const { sql } = this.#tx;
     const rows = await sql<{ eventId: string; index: bigint }[]>`
-      select event_id as "eventId", index from entry_keys
+      select event_id as "eventId", index from entries
       where event_id = any(${sql.array([...eventIds], PG_OID.uuid)}::uuid[])`;
     return new Map(rows.map(({ eventId, index }) => [eventId, index]));
   }

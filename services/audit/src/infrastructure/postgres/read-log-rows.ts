@@ -12,12 +12,10 @@ export async function readLogRows(tx: Tx): Promise<LogRows> {
   const { sql } = tx;
   const [tree] = await sql<TreeState[]>`select size, range from tree_state where singleton`;
   if (tree === undefined) throw new AuditError('log-damaged', 'The state of the tree is missing in the database.');
-  const [counts] = await sql<{ tiles: bigint; keys: bigint }[]>`
-    select (select count(*) from tiles) as tiles, (select count(*) from entry_keys) as keys`;
+  const [counts] = await sql<{ tiles: bigint }[]>`select count(*) as tiles from tiles`;
   return {
     tree,
     tileCount: counts?.tiles ?? 0n,
-    keyCount: counts?.keys ?? 0n,
     positions: await readPositions(tx),
     entries: readEntries(tx),
     checkpoints: readCheckpoints(tx),
@@ -37,7 +35,6 @@ interface CheckedRow {
   readonly project: string;
   readonly leafData: Uint8Array;
   readonly problem: string | null;
-  readonly isKeyed: boolean;
   readonly raw: Uint8Array | null;
   readonly canonicalEvent: string | null;
   readonly salt: Uint8Array;
@@ -56,11 +53,9 @@ async function* readEntries({ sql }: Tx): AsyncGenerator<EntryRows, void, void> 
   for (let after = -1n; ; ) {
     const rows = await sql<CheckedRow[]>`
       select e.index, e.source, e.number, e.event_id as "eventId", e.project, e.leaf_data as "leafData", e.problem,
-        k.index is not null as "isKeyed", r.raw,
-        b.canonical_event as "canonicalEvent", b.salt, b.project as "bodyProject", b.source as "bodySource", b.type,
+        r.raw, b.canonical_event as "canonicalEvent", b.salt, b.project as "bodyProject", b.source as "bodySource", b.type,
         b.actor_kind as "actorKind", b.actor, b.subject, b.action, b.result, b.time
       from entries e
-      left join entry_keys k on k.source = e.source and k.number = e.number and k.event_id = e.event_id and k.index = e.index
       left join bodies b on b.index = e.index
       left join raw_bodies r on r.index = e.index
       where e.index > ${after}
@@ -74,7 +69,7 @@ async function* readEntries({ sql }: Tx): AsyncGenerator<EntryRows, void, void> 
 }
 
 function entryRows(row: CheckedRow): EntryRows {
-  const { index, source, number, eventId, project, leafData, problem, isKeyed, raw, canonicalEvent } = row;
+  const { index, source, number, eventId, project, leafData, problem, raw, canonicalEvent } = row;
   const { salt, bodyProject, bodySource, type, actorKind, actor, subject, action, result, time } = row;
   const columns = { project: bodyProject, source: bodySource, type, actorKind, actor, subject, action, result, time };
   return {
@@ -85,7 +80,6 @@ function entryRows(row: CheckedRow): EntryRows {
     project,
     leafData,
     problem: problem ?? undefined,
-    isKeyed,
     body: canonicalEvent === null ? undefined : { ...columns, canonicalEvent, salt },
     raw: raw ?? undefined,
   };

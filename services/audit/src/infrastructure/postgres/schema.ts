@@ -42,24 +42,12 @@ export const entries = auditSchema.table(
   },
   (t) => [
     primaryKey({ name: 'entries_pkey', columns: [t.index] }),
+    // Here, not in narrow tables of their own: an entry costs two rows (docs/adr/0008).
+    unique('entries_source_number_key').on(t.source, t.number),
+    unique('entries_event_id_key').on(t.eventId),
     index('entries_project_idx').on(t.project, t.index),
     check('entries_index_check', sql`index >= 0`),
     check('entries_leaf_data_check', sql`octet_length(leaf_data) = 33`),
-  ],
-);
-
-/** What an entry is unique by, apart from the wide tables, so that those can be partitioned (docs/adr/0008). For ever, too. */
-export const entryKeys = auditSchema.table(
-  'entry_keys',
-  {
-    source: text('source').notNull(),
-    number: int8('number').notNull(),
-    eventId: uuid('event_id').notNull(),
-    index: int8('index').notNull(),
-  },
-  (t) => [
-    primaryKey({ name: 'entry_keys_pkey', columns: [t.source, t.number] }),
-    unique('entry_keys_event_id_key').on(t.eventId),
   ],
 );
 
