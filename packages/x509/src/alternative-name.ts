@@ -22,6 +22,19 @@ export function parseSubjectAltName(extension: Extension): readonly GeneralName[
   );
 }
 
+/**
+ * The issuerAltName extension; it should not be critical (RFC 5280 section 4.2.1.7).
+ * @throws X509Error `invalid-general-name` for an empty list or a malformed name.
+ */
+export function issuerAltNameExtension(input: {
+  readonly names: readonly GeneralName[];
+  readonly critical: boolean;
+}): Extension {
+  return buildExtension({ oid: OID.issuerAltName, critical: input.critical }, (writer) =>
+    writeGeneralNames(writer, input.names),
+  );
+}
+
 /** Names of an issuerAltName extension (RFC 5280 section 4.2.1.7), at least one. */
 export function parseIssuerAltName(extension: Extension): readonly GeneralName[] {
   return parseExtensionValue(extension, { oid: OID.issuerAltName, name: 'issuerAltName' }, (reader) =>

@@ -13,9 +13,21 @@ export interface AccessDescription {
 
 /** The authorityInfoAccess extension, never critical. Order is kept. @throws X509Error for an empty list. */
 export function authorityInfoAccessExtension(descriptions: readonly AccessDescription[]): Extension {
+  return buildAccessExtension(OID.authorityInfoAccess, descriptions);
+}
+
+/**
+ * The subjectInfoAccess extension, never critical (RFC 5280 section 4.2.2.2). Order is kept.
+ * @throws X509Error for an empty list.
+ */
+export function subjectInfoAccessExtension(descriptions: readonly AccessDescription[]): Extension {
+  return buildAccessExtension(OID.subjectInfoAccess, descriptions);
+}
+
+function buildAccessExtension(oid: string, descriptions: readonly AccessDescription[]): Extension {
   if (descriptions.length === 0)
     throw new X509Error('invalid-argument', 'At least one access description must be given');
-  return buildExtension({ oid: OID.authorityInfoAccess, critical: false }, (writer) => {
+  return buildExtension({ oid, critical: false }, (writer) => {
     const end = writer.mark();
     for (const { method, location } of descriptions.toReversed()) {
       const descriptionEnd = writer.mark();
@@ -29,7 +41,16 @@ export function authorityInfoAccessExtension(descriptions: readonly AccessDescri
 
 /** Access descriptions in order of encoding, at least one. */
 export function parseAuthorityInfoAccess(extension: Extension): readonly AccessDescription[] {
-  return parseExtensionValue(extension, { oid: OID.authorityInfoAccess, name: 'authorityInfoAccess' }, (reader) => {
+  return parseAccess(extension, { oid: OID.authorityInfoAccess, name: 'authorityInfoAccess' });
+}
+
+/** Access descriptions of subjectInfoAccess in order of encoding, at least one. */
+export function parseSubjectInfoAccess(extension: Extension): readonly AccessDescription[] {
+  return parseAccess(extension, { oid: OID.subjectInfoAccess, name: 'subjectInfoAccess' });
+}
+
+function parseAccess(extension: Extension, id: { oid: string; name: string }): readonly AccessDescription[] {
+  return parseExtensionValue(extension, id, (reader) => {
     const sequence = reader.enter(TAG.SEQUENCE);
     const descriptions: AccessDescription[] = [];
     while (!sequence.atEnd) {

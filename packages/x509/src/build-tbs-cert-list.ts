@@ -1,5 +1,6 @@
 import { assembleSigned, type SignedParts } from './build-tbs-certificate.ts';
 import {
+  certificateIssuerExtension,
   invalidityDateExtension,
   REVOCATION_REASONS,
   type RevocationReason,
@@ -21,6 +22,11 @@ export interface RevokedCertificateInput {
   readonly reason: RevocationReason;
   /** When the key is known or suspected to have been lost; whole seconds. */
   readonly invalidityDate?: Date;
+  /**
+   * Issuer of the certificate, in an indirect CRL (RFC 5280 section 5.3.3). It holds for the entries that follow too, so it
+   * is needed on the first entry of each issuer that is not the CRL's own.
+   */
+  readonly certificateIssuer?: Name;
 }
 
 /** Everything of a version 2 CRL before its signature. There are no defaults. */
@@ -69,16 +75,20 @@ function writeEntry(writer: DerWriter, entry: RevokedCertificateInput): void {
     throw new X509Error('invalid-argument', 'A serial number is positive and has at most 20 octets');
   }
   const end = writer.mark();
-  if (entry.invalidityDate !== undefined) writeExtensions(writer, entryExtensions(entry, entry.invalidityDate));
+  if (entry.invalidityDate !== undefined || entry.certificateIssuer !== undefined)
+    writeExtensions(writer, entryExtensions(entry));
   else if (entry.reason !== 'unspecified') writer.raw(reasonOnly(entry.reason));
   writer.time(entry.revocationDate);
   writer.integer(entry.serialNumber);
   writer.close(TAG.SEQUENCE, end);
 }
 
-function entryExtensions(entry: RevokedCertificateInput, invalidityDate: Date): Extension[] {
-  const reason = entry.reason === 'unspecified' ? [] : [reasonCodeExtension(entry.reason)];
-  return [...reason, invalidityDateExtension(invalidityDate)];
+function entryExtensions(entry: RevokedCertificateInput): Extension[] {
+  return [
+    ...(entry.reason === 'unspecified' ? [] : [reasonCodeExtension(entry.reason)]),
+    ...(entry.invalidityDate === undefined ? [] : [invalidityDateExtension(entry.invalidityDate)]),
+    ...(entry.certificateIssuer === undefined ? [] : [certificateIssuerExtension(entry.certificateIssuer)]),
+  ];
 }
 
 /** Entry extensions that hold nothing but a reason, encoded once: a CRL may have a million of them. */

@@ -23,7 +23,8 @@ export interface TbsCertificateInput {
   readonly extensions: readonly Extension[];
 }
 
-const MAX_SERIAL = (1n << 159n) - 1n;
+/** Largest serial number: 20 octets must not need a 21st for their sign. */
+export const MAX_SERIAL = (1n << 159n) - 1n;
 
 /**
  * DER of a TBSCertificate of version 3 (RFC 5280 section 4.1). It writes what it is given and refuses what cannot be
@@ -31,7 +32,6 @@ const MAX_SERIAL = (1n << 159n) - 1n;
  * @throws X509Error `invalid-argument` or `duplicate-extension`.
  */
 export function buildTbsCertificate(input: TbsCertificateInput): Uint8Array {
-  // A serial of 20 octets must not need a 21st for its sign.
   if (input.serialNumber <= 0n || input.serialNumber > MAX_SERIAL) {
     throw new X509Error('invalid-argument', 'A serial number is positive and has at most 20 octets');
   }

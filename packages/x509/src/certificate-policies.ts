@@ -2,13 +2,9 @@ import { TAG } from './der-tag.ts';
 import { buildExtension, type Extension, parseExtensionValue } from './extension.ts';
 import { generalNameFault } from './general-name.ts';
 import { OID } from './oid.ts';
+import type { PolicyQualifier } from './policy-qualifier.ts';
+import { type UserNotice, writeUserNotice } from './user-notice.ts';
 import { X509Error } from './x509-error.ts';
-
-/** One qualifier of a policy, its value as one whole DER element. */
-export interface PolicyQualifier {
-  readonly id: string;
-  readonly value: Uint8Array;
-}
 
 /** One certificate policy (RFC 5280 section 4.2.1.4). */
 export interface PolicyInformation {
@@ -19,10 +15,12 @@ export interface PolicyInformation {
   readonly qualifiers: readonly PolicyQualifier[];
 }
 
-/** One policy to be written: its identifier, and URLs of practice statements. */
+/** One policy to be written: its identifier, and its qualifiers. */
 export interface PolicyInput {
   readonly policy: string;
   readonly cpsUris?: readonly string[];
+  /** Notices, after the practice statements. RFC 5280 advises against them. */
+  readonly userNotices?: readonly UserNotice[];
 }
 
 /** The certificatePolicies extension. @throws X509Error for an empty list, a policy given twice, or a malformed URL. */
@@ -38,8 +36,9 @@ export function certificatePoliciesExtension(input: {
   }
   return buildExtension({ oid: OID.certificatePolicies, critical: input.critical }, (writer) => {
     const end = writer.mark();
-    for (const { policy, cpsUris = [] } of input.policies.toReversed()) {
+    for (const { policy, cpsUris = [], userNotices = [] } of input.policies.toReversed()) {
       const policyEnd = writer.mark();
+      for (const notice of userNotices.toReversed()) writeUserNotice(writer, notice);
       for (const cpsUri of cpsUris.toReversed()) {
         const fault = generalNameFault({ kind: 'uri', value: cpsUri });
         if (fault !== undefined) throw new X509Error('invalid-argument', `A practice statement's URL is ${fault}`);
@@ -48,7 +47,7 @@ export function certificatePoliciesExtension(input: {
         writer.oid(OID.policyCps);
         writer.close(TAG.SEQUENCE, qualifierEnd);
       }
-      if (cpsUris.length > 0) writer.close(TAG.SEQUENCE, policyEnd);
+      if (cpsUris.length + userNotices.length > 0) writer.close(TAG.SEQUENCE, policyEnd);
       writer.oid(policy);
       writer.close(TAG.SEQUENCE, policyEnd);
     }

@@ -1,6 +1,7 @@
 import { TAG } from './der-tag.ts';
 import { buildExtension, type Extension, parseExtensionValue } from './extension.ts';
-import { type GeneralName, readGeneralNames } from './general-name.ts';
+import { type GeneralName, readGeneralNames, writeGeneralNames } from './general-name.ts';
+import type { Name } from './name.ts';
 import { OID } from './oid.ts';
 import { X509Error } from './x509-error.ts';
 
@@ -26,11 +27,34 @@ const REASON_BY_CODE: ReadonlyMap<number, RevocationReason> = new Map(
   Object.entries(REVOCATION_REASONS).map(([reason, code]) => [code, reason as RevocationReason]),
 );
 
+/** The reason of a code, or undefined for a code that RFC 5280 does not have. */
+export function revocationReasonOf(code: number): RevocationReason | undefined {
+  return REASON_BY_CODE.get(code);
+}
+
 /** The cRLNumber extension, not critical (RFC 5280 section 5.2.3). @param number From 0, at most 20 octets. */
 export function crlNumberExtension(number: bigint): Extension {
   if (number < 0n || number >= 1n << 159n)
     throw new X509Error('invalid-argument', 'A CRL number has at most 20 octets and is not negative');
   return buildExtension({ oid: OID.cRLNumber, critical: false }, (writer) => writer.integer(number));
+}
+
+/**
+ * The deltaCRLIndicator extension of a delta CRL, critical (RFC 5280 section 5.2.4).
+ * @param base Number of the complete CRL that the delta is to be applied to.
+ */
+export function deltaCrlIndicatorExtension(base: bigint): Extension {
+  return { ...crlNumberExtension(base), oid: OID.deltaCRLIndicator, critical: true };
+}
+
+/**
+ * The certificateIssuer extension of an entry of an indirect CRL, critical (RFC 5280 section 5.3.3): this entry and those
+ * after it are about certificates of this issuer.
+ */
+export function certificateIssuerExtension(issuer: Name): Extension {
+  return buildExtension({ oid: OID.certificateIssuer, critical: true }, (writer) =>
+    writeGeneralNames(writer, [{ kind: 'directoryName', name: issuer }]),
+  );
 }
 
 /** @throws X509Error where the number is negative or has more than 20 octets. */

@@ -68,10 +68,15 @@ describe('DerReader', () => {
     ['UTCTime with a leap second', `17 0d ${text('261231235960Z')}`, (r) => r.readTime(), 'invalid-time'],
     ['UTCTime with a space', `17 0d ${text('26010100000 Z')}`, (r) => r.readTime(), 'invalid-time'],
     ['GeneralizedTime with a fraction', `18 11 ${text('20500101000000.1Z')}`, (r) => r.readTime(), 'invalid-time'],
-    ['GeneralizedTime before 2050', `18 0f ${text('20491231235959Z')}`, (r) => r.readTime(), 'invalid-time'],
     ['no time at all', '04 00', (r) => r.readTime(), 'unexpected-tag'],
   ])('refuses %s', (_name, hex, read, code) => {
     expect(codeOf(() => readAll(hex, read))).toBe(code);
+  });
+
+  it('reads and notes a GeneralizedTime before 2050, which binds issuers only', () => {
+    const reader = DerReader.over(fromHex(`180f${Buffer.from('20491231235959Z').toString('hex')}`));
+    expect(reader.readTime()).toBe(Date.UTC(2049, 11, 31, 23, 59, 59));
+    expect(reader.sawEarlyGeneralizedTime).toBe(true);
   });
 
   it('reads what is right', () => {

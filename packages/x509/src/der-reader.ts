@@ -44,6 +44,8 @@ export class DerReader {
   elementStart = 0;
   /** Position in `bytes` of the last read element's first content octet. */
   valueStart = 0;
+  /** True once `readTime` read a GeneralizedTime before 2050. */
+  sawEarlyGeneralizedTime = false;
   #position: number;
   readonly #end: number;
   readonly #base: number;
@@ -255,7 +257,8 @@ export class DerReader {
 
   /**
    * `Time` of certificates and CRLs in milliseconds since 1970: UTCTime through 2049, GeneralizedTime from 2050 on
-   * (RFC 5280 section 4.1.2.5).
+   * (RFC 5280 section 4.1.2.5). That binds issuers; readers must take both forms, so a GeneralizedTime before 2050 is read
+   * and noted.
    */
   readTime(): number {
     const utc = this.isNext(TAG.UTC_TIME);
@@ -263,9 +266,7 @@ export class DerReader {
     const moment = parseTimeOctets(value, utc ? 'utc' : 'generalized');
     if (moment === undefined)
       throw this.error('invalid-time', 'The time is not in the form of RFC 5280 section 4.1.2.5');
-    if (!utc && moment < YEAR_2050) {
-      throw this.error('invalid-time', 'Times before 2050 must be UTCTime (RFC 5280 section 4.1.2.5)');
-    }
+    if (!utc && moment < YEAR_2050) this.sawEarlyGeneralizedTime = true;
     return moment;
   }
 

@@ -5,6 +5,7 @@ import { OID } from './oid.ts';
 import { encodeOid } from './oid-codec.ts';
 import { X509Error } from './x509-error.ts';
 
+const MAX_INT64 = (1n << 63n) - 1n;
 const YEAR_2050 = Date.UTC(2050, 0, 1);
 
 /** Content octets of the identifiers that this package names, encoded once. */
@@ -49,6 +50,12 @@ export class DerWriter {
     this.#start = this.#buffer.length;
   }
 
+  /** Forgets what was written and overwrites it, for what must not stay in memory. */
+  wipe(): void {
+    this.#buffer.fill(0);
+    this.reset();
+  }
+
   /** Octets as they are: a content, or whole elements that were encoded before. */
   raw(octets: Uint8Array): void {
     this.#reserve(octets.length);
@@ -87,6 +94,8 @@ export class DerWriter {
   integer(value: bigint | number, tag: number = TAG.INTEGER): void {
     const end = this.mark();
     let rest = BigInt(value);
+    // Serial numbers are the large ones: eight octets at a time while more than that is left.
+    for (; rest > MAX_INT64; rest >>= 64n) this.#octets64(BigInt.asUintN(64, rest));
     let octet = Number(BigInt.asUintN(8, rest));
     this.#octet(octet);
     for (rest >>= 8n; !(rest === 0n && octet < 0x80) && !(rest === -1n && octet >= 0x80); rest >>= 8n) {
@@ -144,6 +153,10 @@ export class DerWriter {
 
   /** UTF-8 text. @throws X509Error `invalid-argument` where the text has unpaired surrogates. */
   utf8(text: string, tag: number = TAG.UTF8_STRING): void {
+    if (isAscii(text)) {
+      this.ascii(text, tag);
+      return;
+    }
     if (!text.isWellFormed()) throw new X509Error('invalid-argument', 'The text has unpaired surrogates');
     this.element(tag, UTF8.encode(text));
   }
@@ -167,6 +180,13 @@ export class DerWriter {
     this.ascii(text, kind === 'utc' ? TAG.UTC_TIME : TAG.GENERALIZED_TIME);
   }
 
+  #octets64(value: bigint): void {
+    this.#reserve(8);
+    const [high, low] = [Number(value >> 32n), Number(value & 0xffffffffn)];
+    for (let i = 0; i < 4; i++) this.#buffer[--this.#start] = (low >>> (i * 8)) & 0xff;
+    for (let i = 0; i < 4; i++) this.#buffer[--this.#start] = (high >>> (i * 8)) & 0xff;
+  }
+
   #octet(octet: number): void {
     this.#reserve(1);
     this.#buffer[--this.#start] = octet;
@@ -183,6 +203,11 @@ export class DerWriter {
 }
 
 const UTF8 = new TextEncoder();
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
 
 /** What `write` puts into a fresh writer. */
 export function encodeDer(write: (writer: DerWriter) => void): Uint8Array {

@@ -58,12 +58,17 @@ export function writeExtensions(writer: DerWriter, extensions: readonly Extensio
   for (const extension of extensions.toReversed()) {
     if (seen.has(extension.oid)) throw new X509Error('duplicate-extension', `Extension ${extension.oid} appears twice`);
     seen.add(extension.oid);
-    const extensionEnd = writer.mark();
-    writer.octetString(extension.value);
-    if (extension.critical) writer.boolean(true);
-    writer.oid(extension.oid);
-    writer.close(TAG.SEQUENCE, extensionEnd);
+    writeExtension(writer, extension);
   }
+  writer.close(TAG.SEQUENCE, end);
+}
+
+/** Writes one `Extension`. */
+export function writeExtension(writer: DerWriter, extension: Extension): void {
+  const end = writer.mark();
+  writer.octetString(extension.value);
+  if (extension.critical) writer.boolean(true);
+  writer.oid(extension.oid);
   writer.close(TAG.SEQUENCE, end);
 }
 

@@ -110,6 +110,11 @@ export function readGeneralNames(reader: DerReader, tag: number = TAG.SEQUENCE):
 export function writeGeneralName(writer: DerWriter, name: GeneralName): void {
   const fault = generalNameFault(name);
   if (fault !== undefined) throw new X509Error('invalid-general-name', `${describeGeneralName(name)}: ${fault}`);
+  writeRawGeneralName(writer, name);
+}
+
+/** Writes one GeneralName whose syntax is not judged. */
+export function writeRawGeneralName(writer: DerWriter, name: GeneralName): void {
   const end = writer.mark();
   switch (name.kind) {
     case 'dns':

@@ -1,6 +1,6 @@
 import { constructedContextTag, contextTag, TAG } from './der-tag.ts';
 import { buildExtension, type Extension, parseExtensionValue } from './extension.ts';
-import { type GeneralName, readGeneralNames } from './general-name.ts';
+import { type GeneralName, readGeneralNames, writeGeneralNames } from './general-name.ts';
 import { OID } from './oid.ts';
 import { X509Error } from './x509-error.ts';
 
@@ -37,6 +37,26 @@ export function authorityKeyIdentifierExtension(keyId: Uint8Array): Extension {
   return buildExtension({ oid: OID.authorityKeyIdentifier, critical: false }, (writer) => {
     const end = writer.mark();
     writer.octetString(keyId, contextTag(0));
+    writer.close(TAG.SEQUENCE, end);
+  });
+}
+
+/**
+ * The authorityKeyIdentifier extension with all that it can say, never critical. `authorityKeyIdentifierExtension` is the
+ * short way for a key identifier alone.
+ * @throws X509Error `invalid-argument` where issuer and serial number are not both there or both absent.
+ */
+export function fullAuthorityKeyIdentifierExtension(identifier: AuthorityKeyIdentifier): Extension {
+  const { keyId, issuer, serialNumber } = identifier;
+  if (keyId !== undefined) checkKeyId(keyId);
+  if ((issuer === undefined) !== (serialNumber === undefined)) {
+    throw new X509Error('invalid-argument', 'Issuer and serial number must both be there or both absent');
+  }
+  return buildExtension({ oid: OID.authorityKeyIdentifier, critical: false }, (writer) => {
+    const end = writer.mark();
+    if (serialNumber !== undefined) writer.integer(serialNumber, contextTag(2));
+    if (issuer !== undefined) writeGeneralNames(writer, issuer, constructedContextTag(1));
+    if (keyId !== undefined) writer.octetString(keyId, contextTag(0));
     writer.close(TAG.SEQUENCE, end);
   });
 }

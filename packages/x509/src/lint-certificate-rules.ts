@@ -5,7 +5,7 @@ import type { LintRule } from './lint-finding.ts';
 import { attributeValueFault, isEmptyName, nameValues } from './name.ts';
 import { sameName } from './name-comparison.ts';
 import { OID } from './oid.ts';
-import { assertStrongKey } from './public-key.ts';
+import { assertStrongKey, publicKeyDetailsOf } from './public-key.ts';
 import type { TbsCertificate } from './tbs-certificate.ts';
 import { X509Error } from './x509-error.ts';
 
@@ -37,6 +37,9 @@ export const CERTIFICATE_LINT_RULES = {
   'signature-algorithm': error('RFC 5280 section 4.1.2.3', (tbs) => faultOf(() => tbs.signatureAlgorithm)),
   'issuer-name': error('RFC 5280 section 4.1.2.4', (tbs) =>
     isEmptyName(tbs.issuer) ? 'the issuer is empty' : undefined,
+  ),
+  'validity-encoding': error('RFC 5280 section 4.1.2.5', (tbs) =>
+    tbs.hasProperTimeEncoding ? undefined : 'times before 2050 must be UTCTime',
   ),
   validity: error('RFC 5280 section 4.1.2.5', (tbs) =>
     tbs.notBefore.getTime() > tbs.notAfter.getTime() ? 'notBefore is later than notAfter' : undefined,
@@ -201,18 +204,8 @@ const NOT_WITH_EC: readonly KeyUsage[] = ['keyEncipherment', 'dataEncipherment']
 
 /** RSA keys of this platform may do all; elliptic curve keys cannot encipher, signature keys can only sign. */
 function keyUsageFault(tbs: TbsCertificate): string | undefined {
-  const kind = publicKeyKind(tbs);
+  const kind = publicKeyDetailsOf(() => tbs.publicKey)?.kind;
   if (kind === undefined || kind === 'rsa' || kind === 'unknown') return undefined;
   const barred = (kind === 'ec' ? NOT_WITH_EC : SIGNING_ONLY).find((usage) => tbs.keyUsage?.has(usage));
   return barred === undefined ? undefined : `${barred} does not go with a ${kind} key`;
-}
-
-function publicKeyKind(tbs: TbsCertificate): string | undefined {
-  try {
-    return tbs.publicKey.details.kind;
-  } catch (fault) {
-    // A key that cannot be read is found by the rule on the key.
-    if (fault instanceof X509Error) return undefined;
-    throw fault;
-  }
 }

@@ -192,8 +192,26 @@ describe('lintTbsCertificate', () => {
     expect(rulesOf(withUniqueIdentifier())).toEqual(['unique-identifier']);
   });
 
+  it('finds a time before 2050 that is not UTCTime', () => {
+    const { tbs } = newLeaf(root);
+    const hex = toHex(tbs);
+    const time = (text: string): string => Buffer.from(text).toString('hex');
+    const early = hex
+      .replace(`301e170d${time('260101000000Z')}`, `3020180f${time('20260101000000Z')}`)
+      .replace(
+        /^3082(....)/,
+        (_match, length: string) => `3082${(Number.parseInt(length, 16) + 2).toString(16).padStart(4, '0')}`,
+      );
+    expect(rulesOf(fromHex(early))).toEqual(['validity-encoding']);
+  });
+
   it('has a test for every rule', () => {
-    const tested = new Set<string>([...planted.map(([rule]) => rule), 'version', 'unique-identifier']);
+    const tested = new Set<string>([
+      ...planted.map(([rule]) => rule),
+      'version',
+      'unique-identifier',
+      'validity-encoding',
+    ]);
     expect(Object.keys(CERTIFICATE_LINT_RULES).filter((rule) => !tested.has(rule))).toEqual([]);
   });
 

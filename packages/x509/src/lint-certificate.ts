@@ -1,25 +1,33 @@
+import { BASELINE_LINT_RULES, type BaselineLintRule } from './lint-baseline-rules.ts';
 import { CERTIFICATE_LINT_RULES } from './lint-certificate-rules.ts';
+import { EXTENSION_LINT_RULES } from './lint-extension-rules.ts';
 import { applyLintRules, type LintFinding } from './lint-finding.ts';
+import { LINT_PROFILES, type LintProfile } from './lint-profile.ts';
 import { parseTbsCertificate, type TbsCertificate } from './tbs-certificate.ts';
 import { X509Error } from './x509-error.ts';
 
 /** Name of a certificate lint rule. */
 export type CertificateLintRule =
   | keyof typeof CERTIFICATE_LINT_RULES
+  | keyof typeof EXTENSION_LINT_RULES
+  | BaselineLintRule
   | 'malformed'
   | 'malformed-extension'
-  | 'duplicate-extension'
-  | 'validity-encoding';
+  | 'duplicate-extension';
 
 /**
  * What an issuer must not, or should not, put its signature under, found in the exact octets of a TBSCertificate: RFC 5280
- * section 4, and what the Baseline Requirements say of any certificate. Empty when clean. It says nothing about who asks
+ * section 4 and its kin, and the Baseline Requirements less what the profile relaxes. Empty when clean. It says nothing about who asks
  * for the certificate or whether the key is held, and a validator does not refuse for it. It never throws for what the
  * octets hold.
  *
  * Where the octets cannot be parsed, that is the only finding.
+ * @param profile Which rules an issuer is let off from; `LINT_PROFILES.privatePki` unless told.
  */
-export function lintTbsCertificate(tbs: Uint8Array): readonly LintFinding<CertificateLintRule>[] {
+export function lintTbsCertificate(
+  tbs: Uint8Array,
+  profile: LintProfile = LINT_PROFILES.privatePki,
+): readonly LintFinding<CertificateLintRule>[] {
   let certificate: TbsCertificate;
   try {
     certificate = parseTbsCertificate(tbs);
@@ -27,7 +35,12 @@ export function lintTbsCertificate(tbs: Uint8Array): readonly LintFinding<Certif
     return [parseFinding(error)];
   }
   const unreadable = EXTENSION_READERS.flatMap((read) => extensionFinding(certificate, read));
-  return unreadable.length > 0 ? unreadable : applyLintRules(CERTIFICATE_LINT_RULES, certificate);
+  if (unreadable.length > 0) return unreadable;
+  return [
+    ...applyLintRules(CERTIFICATE_LINT_RULES, certificate),
+    ...applyLintRules(EXTENSION_LINT_RULES, certificate),
+    ...applyLintRules(BASELINE_LINT_RULES, certificate, profile.relaxations),
+  ];
 }
 
 function parseFinding(error: unknown): LintFinding<CertificateLintRule> {
@@ -49,6 +62,14 @@ const EXTENSION_READERS: readonly ((certificate: TbsCertificate) => unknown)[] =
   (certificate) => certificate.crlDistributionPoints,
   (certificate) => certificate.authorityInfoAccess,
   (certificate) => certificate.tlsFeature,
+  (certificate) => certificate.policyMappings,
+  (certificate) => certificate.policyConstraints,
+  (certificate) => certificate.inhibitAnyPolicy,
+  (certificate) => certificate.issuerAltName,
+  (certificate) => certificate.freshestCrl,
+  (certificate) => certificate.subjectInfoAccess,
+  (certificate) => certificate.subjectDirectoryAttributes,
+  (certificate) => certificate.signedCertificateTimestamps,
 ];
 
 function extensionFinding(

@@ -16,6 +16,9 @@ import { decodePemBundle, encodePem } from './pem.ts';
 import { validatePath } from './validate-path.ts';
 import { X509Error } from './x509-error.ts';
 
+/** Room for a test of thousands of inputs on a machine that does other things too. */
+const SLOW_TEST = 60_000;
+
 /** Longest that one mutated input may take, in milliseconds; a stall of the machine is far below it. */
 const SLOWEST = 2000;
 
@@ -29,7 +32,7 @@ function survives(act: () => unknown): boolean {
     if (!(error instanceof X509Error)) throw error;
     return false;
   } finally {
-    expect(performance.now() - start).toBeLessThan(SLOWEST);
+    if (performance.now() - start > SLOWEST) expect.fail('one input took too long');
   }
 }
 
@@ -98,14 +101,15 @@ describe('mutated input', () => {
       const random = newRandom(1);
       const original = readFixture(name);
       let parsed = 0;
-      for (let i = 0; i < 1500; i++) {
+      for (let i = 0; i < 1000; i++) {
         const der = mutate(original, random);
         if (survives(() => interrogate(der))) parsed++;
       }
       // Mutations that all die at the first octet would prove nothing.
       expect(parsed).toBeGreaterThan(100);
-      expect(parsed).toBeLessThan(1500);
+      expect(parsed).toBeLessThan(1000);
     },
+    SLOW_TEST,
   );
 
   it('never passes for the chain of the original', () => {

@@ -24,7 +24,12 @@ export type NameConstraint =
   | { readonly kind: 'email'; readonly value: string }
   | { readonly kind: 'directoryName'; readonly name: Name }
   /** A kind for which RFC 5280 has no rule; a validator refuses names of this kind below it. */
-  | { readonly kind: 'unsupported'; readonly nameKind: GeneralName['kind'] };
+  | {
+      readonly kind: 'unsupported';
+      readonly nameKind: GeneralName['kind'];
+      /** The base whole, as encoded; parsed constraints have it, and writing needs it. */
+      readonly der?: Uint8Array;
+    };
 
 /** Name constraints of a CA certificate. At least one of the lists is there; a list that is there is not empty. */
 export interface NameConstraints {
@@ -34,7 +39,7 @@ export interface NameConstraints {
 
 /**
  * The nameConstraints extension, always critical (RFC 5280 section 4.2.1.10).
- * @throws X509Error `invalid-argument` for no constraint at all, or one that is malformed or unsupported.
+ * @throws X509Error `invalid-argument` for no constraint at all, or one that is malformed.
  */
 export function nameConstraintsExtension(input: NameConstraints): Extension {
   if (input.permitted.length + input.excluded.length === 0) {
@@ -74,8 +79,13 @@ function writeBase(writer: DerWriter, constraint: NameConstraint): void {
     writer.element(GENERAL_NAME_TAG.ip, networkToMask(network));
     return;
   }
-  if (constraint.kind === 'unsupported')
-    throw new X509Error('invalid-argument', 'This kind of constraint cannot be written');
+  if (constraint.kind === 'unsupported') {
+    if (constraint.der === undefined || constraint.der[0] !== GENERAL_NAME_TAG[constraint.nameKind]) {
+      throw new X509Error('invalid-argument', 'A constraint of this kind needs its DER');
+    }
+    writer.raw(constraint.der);
+    return;
+  }
   if (!isWellFormedConstraint(constraint)) throw malformed(constraint.value, `form of a ${constraint.kind} constraint`);
   writer.ascii(constraint.value, GENERAL_NAME_TAG[constraint.kind]);
 }
@@ -130,6 +140,7 @@ function readBase(reader: DerReader): NameConstraint {
       throw reader.error('invalid-extension', 'An IP constraint is an address and a mask without holes');
     return { kind: 'ip', value: formatIpNetwork(network) };
   }
+  const start = reader.position;
   const name = readGeneralName(reader);
   switch (name.kind) {
     case 'dns':
@@ -139,6 +150,6 @@ function readBase(reader: DerReader): NameConstraint {
     case 'directoryName':
       return { kind: 'directoryName', name: name.name };
     default:
-      return { kind: 'unsupported', nameKind: name.kind };
+      return { kind: 'unsupported', nameKind: name.kind, der: reader.bytes.subarray(start, reader.position) };
   }
 }

@@ -26,11 +26,14 @@ function formatAttribute(attribute: NameAttribute): string {
 }
 
 function escapeValue(value: string): string {
-  return value
-    .replace(/[\\"+,;<>]/g, '\\$&')
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeOctets)
-    .replace(/^[ #]/, '\\$&')
-    .replace(/ $/, '\\ ');
+  return (
+    value
+      .replace(/[\\"+,;<>]/g, '\\$&')
+      .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeOctets)
+      // The end before the start: a value of one space is escaped once.
+      .replace(/ $/, '\\ ')
+      .replace(/^[ #]/, '\\$&')
+  );
 }
 
 function escapeOctets(character: string): string {

@@ -160,6 +160,12 @@ describe('formatName and parseNameString', () => {
     expect(formatName(cn('a\nb\u0000\u202e'))).toBe('CN=a\\0ab\\00\\e2\\80\\ae');
   });
 
+  it('escapes a value of one space once', () => {
+    const name = buildName([{ type: 'CN', value: ' ' }]);
+    expect(formatName(name)).toBe('CN=\\ ');
+    expect(parseNameString(formatName(name)).der).toEqual(name.der);
+  });
+
   it('are inverse for any value that can be written', () => {
     const value = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 15 })

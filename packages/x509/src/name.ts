@@ -1,4 +1,10 @@
-import { ATTRIBUTE_RULES, type AttributeName, attributeNameOf, attributeRuleOf } from './attribute-type.ts';
+import {
+  ATTRIBUTE_RULES,
+  type AttributeName,
+  type AttributeRule,
+  attributeNameOf,
+  attributeRuleOf,
+} from './attribute-type.ts';
 import { DerReader, type DerReaderOptions } from './der-reader.ts';
 import { TAG } from './der-tag.ts';
 import { DerWriter, encodeDer, writeSetOf } from './der-writer.ts';
@@ -46,9 +52,19 @@ export function buildName(rdns: readonly RdnInput[]): Name {
   const end = writer.mark();
   for (const rdn of rdns.toReversed()) {
     const attributes: readonly NameAttributeInput[] = isMultiValued(rdn) ? rdn : [rdn];
-    if (attributes.length === 0)
+    const [first] = attributes;
+    if (first === undefined)
       throw new X509Error('invalid-name', 'A relative distinguished name has at least one attribute');
-    writeSetOf(writer, attributes.map(encodeAttribute));
+    if (attributes.length > 1) {
+      writeSetOf(
+        writer,
+        attributes.map((attribute) => encodeDer((inner) => writeAttribute(inner, attribute))),
+      );
+      continue;
+    }
+    const setEnd = writer.mark();
+    writeAttribute(writer, first);
+    writer.close(TAG.SET, setEnd);
   }
   writer.close(TAG.SEQUENCE, end);
   return parseName(writer.finish());
@@ -58,16 +74,14 @@ function isMultiValued(rdn: RdnInput): rdn is readonly NameAttributeInput[] {
   return Array.isArray(rdn);
 }
 
-function encodeAttribute(attribute: NameAttributeInput): Uint8Array {
+function writeAttribute(writer: DerWriter, attribute: NameAttributeInput): void {
   const rule = isShortName(attribute.type) ? ATTRIBUTE_RULES[attribute.type] : attributeRuleOf(attribute.type);
   const oid = rule?.oid ?? attribute.type;
   checkAttributeValue(attribute);
-  return encodeDer((writer) => {
-    const end = writer.mark();
-    writer.utf8(attribute.value, rule?.tag ?? TAG.UTF8_STRING);
-    writer.oid(oid);
-    writer.close(TAG.SEQUENCE, end);
-  });
+  const end = writer.mark();
+  writer.utf8(attribute.value, rule?.tag ?? TAG.UTF8_STRING);
+  writer.oid(oid);
+  writer.close(TAG.SEQUENCE, end);
 }
 
 function isShortName(type: string): type is AttributeName {
@@ -83,6 +97,7 @@ function checkAttributeValue({ type, value }: NameAttributeInput): void {
 /** Why a value must not be written for an attribute type, or undefined. Length in characters, not octets. */
 export function attributeValueFault(oid: string, value: string): string | undefined {
   const rule = attributeRuleOf(oid);
+  if (isPlain(value, rule)) return undefined;
   if (value === '' || !value.isWellFormed())
     return 'the value must have at least one character and be well-formed text';
   if (hasControlCharacter(value)) return 'the value must not have control characters';
@@ -94,6 +109,17 @@ export function attributeValueFault(oid: string, value: string): string | undefi
   if (rule?.tag === TAG.PRINTABLE_STRING && !isPrintableString(value)) return 'the value must be a PrintableString';
   if (rule?.tag === TAG.IA5_STRING && !/^[\x20-\x7e]*$/.test(value)) return 'the value must be printable ASCII';
   return undefined;
+}
+
+/** True for what nearly all values are, found in one pass: printable ASCII of allowed length, for types that take all of it. */
+function isPlain(value: string, rule: AttributeRule | undefined): boolean {
+  if (rule?.tag === TAG.PRINTABLE_STRING || rule?.exactLength !== undefined) return false;
+  if (value.length === 0 || value.length > (rule?.maxLength ?? 1024)) return false;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function hasControlCharacter(text: string): boolean {

@@ -1,7 +1,5 @@
-import { parseIssuerAltName } from './alternative-name.ts';
 import type { Certificate } from './certificate.ts';
 import { constrainedNames } from './constrained-name.ts';
-import { parseCrlDistributionPoints, parseFreshestCrl } from './distribution-point.ts';
 import type { GeneralName } from './general-name.ts';
 import { sameName } from './name-comparison.ts';
 import { OID } from './oid.ts';
@@ -24,8 +22,10 @@ const PROCESSED = new Set<string>([
   OID.extendedKeyUsage,
   OID.subjectAltName,
   OID.nameConstraints,
-  // Without explicit policies asked for, policies restrict nothing (RFC 5280 section 6.1.1 c and e, 6.1.5 g).
   OID.certificatePolicies,
+  OID.policyMappings,
+  OID.policyConstraints,
+  OID.inhibitAnyPolicy,
 ]);
 
 /** Extensions whose content is read for its form only. Critical ones are refused, but by profile rules or as unknown. */
@@ -40,19 +40,13 @@ const READ_ONLY: readonly ((certificate: Certificate) => unknown)[] = [
   (certificate) => certificate.basicConstraints,
   (certificate) => certificate.nameConstraints,
   (certificate) => certificate.subjectAltName,
-  (certificate) => readIfPresent(certificate, OID.cRLDistributionPoints, parseCrlDistributionPoints),
-  (certificate) => readIfPresent(certificate, OID.freshestCRL, parseFreshestCrl),
-  (certificate) => readIfPresent(certificate, OID.issuerAltName, parseIssuerAltName),
+  (certificate) => certificate.policyMappings,
+  (certificate) => certificate.policyConstraints,
+  (certificate) => certificate.inhibitAnyPolicy,
+  (certificate) => certificate.crlDistributionPoints,
+  (certificate) => certificate.freshestCrl,
+  (certificate) => certificate.issuerAltName,
 ];
-
-function readIfPresent(
-  certificate: Certificate,
-  oid: string,
-  parse: (extension: NonNullable<ReturnType<Certificate['extension']>>) => unknown,
-): void {
-  const extension = certificate.extension(oid);
-  if (extension !== undefined) parse(extension);
-}
 
 /** What a caller asks of each certificate. */
 export interface CertificateQuestion {
@@ -60,6 +54,8 @@ export interface CertificateQuestion {
   readonly time: number;
   readonly policy: PathPolicy;
   readonly purposes: readonly string[];
+  /** Whether distribution points are acted on, and so may be critical. */
+  readonly withRevocation?: boolean;
 }
 
 /**
@@ -72,25 +68,25 @@ export function checkCertificateAlone(
   question: CertificateQuestion,
 ): Breach | undefined {
   return (
-    checkForm(certificate, role) ??
+    checkForm(certificate, role, question) ??
     checkValidity(certificate, question.time) ??
     checkPurposes(certificate, role, question) ??
     checkProfile(certificate, role, question.policy)
   );
 }
 
-function checkForm(certificate: Certificate, role: PathRole): Breach | undefined {
+function checkForm(certificate: Certificate, role: PathRole, question: CertificateQuestion): Breach | undefined {
   try {
     for (const read of READ_ONLY) read(certificate);
   } catch (error) {
     return breachOf(error, 'malformed-extension');
   }
-  const unknown = certificate.extensions.find((extension) => extension.critical && !PROCESSED.has(extension.oid));
+  const unknown = certificate.extensions.find(
+    ({ oid, critical }) =>
+      critical && !PROCESSED.has(oid) && !(oid === OID.cRLDistributionPoints && question.withRevocation === true),
+  );
   if (unknown !== undefined)
     return { rule: 'unknown-critical-extension', detail: `extension ${unknown.oid} is critical and not processed` };
-  if (certificate.extension(OID.policyConstraints) !== undefined) {
-    return { rule: 'unsupported-extension', detail: 'policyConstraints are not processed' };
-  }
   try {
     assertStrongKey(certificate.publicKey, 'verify');
   } catch (error) {

@@ -11,6 +11,7 @@ export interface PathPolicy {
 
 const RFC5280_RULES: readonly ProfileRule[] = [
   'serial-number',
+  'validity-encoding',
   'issuer-name',
   'subject-name',
   'extension-not-critical',
@@ -40,7 +41,12 @@ export const PATH_POLICIES = {
   /** TLS servers of the public web: the above and the Baseline Requirements as far as a certificate alone shows them. */
   webpki: { name: 'webpki', profileRules: new Set(WEBPKI_RULES), anyPurposeSuffices: false },
   /**
-   * Section 6 alone, for private PKIs whose certificates were made by many tools; a leaf must not be a CA and must name
+   * Section 6 of RFC 5280 and nothing else: what a certificate says beyond it is not looked at. For suites that test the
+   * algorithm (NIST PKITS), and as the base of policies of your own.
+   */
+  pathOnly: { name: 'path-only', profileRules: new Set<ProfileRule>(), anyPurposeSuffices: true },
+  /**
+   * Section 6 and a little more, for private PKIs whose certificates were made by many tools; a leaf must not be a CA and must name
    * its purpose itself.
    */
   privateMutualTls: {

@@ -1,5 +1,7 @@
 import type { Certificate } from './certificate.ts';
+import type { PathPolicies } from './policy-graph.ts';
 import type { ProfileRule } from './profile-rule.ts';
+import type { RevocationEvidence, RevocationStatus } from './revocation-evidence.ts';
 
 /** What made a path, or the search for one, fail: a rule of the path algorithm, or one of the policy's profile rules. */
 export type PathRule =
@@ -17,6 +19,9 @@ export type PathRule =
   | 'extended-key-usage'
   | 'name-constraints'
   | 'peer-name'
+  | 'certificate-policies'
+  | 'revoked'
+  | 'revocation-unknown'
   | 'no-issuer'
   | 'depth-limit'
   | 'work-limit';
@@ -32,11 +37,22 @@ export interface PathFailure {
   readonly subject: string;
   /** Subjects of the path that was tried, leaf first, up to and including that certificate. */
   readonly path: readonly string[];
+  /** What was found about revocation, where the rule is `revoked` or `revocation-unknown`. */
+  readonly revocation?: RevocationStatus;
 }
 
 /** What validation came to. */
 export type PathVerdict =
-  /** `path`: leaf first, trust anchor last. */
-  | { readonly ok: true; readonly path: readonly Certificate[] }
+  | {
+      readonly ok: true;
+      /** Leaf first, trust anchor last. */
+      readonly path: readonly Certificate[];
+      /** Policies that the path is good for. */
+      readonly policies: PathPolicies;
+      /** State of each certificate that was checked for revocation; empty where that was not asked for. */
+      readonly revocation: readonly RevocationEvidence[];
+      /** Why other paths, tried before this one, do not hold. */
+      readonly tried: readonly PathFailure[];
+    }
   /** In the order in which they were met; at least one, at most `PATH_LIMITS.maxFailures`. */
   | { readonly ok: false; readonly failures: readonly PathFailure[] };

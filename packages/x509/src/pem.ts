@@ -2,7 +2,14 @@ import { fromBase64, toBase64 } from './base64.ts';
 import { X509Error } from './x509-error.ts';
 
 /** Labels of RFC 7468 that are read and written. */
-export const PEM_LABELS = ['CERTIFICATE', 'CERTIFICATE REQUEST', 'X509 CRL', 'PUBLIC KEY', 'PRIVATE KEY'] as const;
+export const PEM_LABELS = [
+  'CERTIFICATE',
+  'CERTIFICATE REQUEST',
+  'X509 CRL',
+  'PUBLIC KEY',
+  'PRIVATE KEY',
+  'PKCS7',
+] as const;
 
 /** Label of a PEM block. */
 export type PemLabel = (typeof PEM_LABELS)[number];

@@ -19,6 +19,9 @@ export const PROFILE_RULES = {
     role === 'anchor' || (certificate.serialNumber > 0n && certificate.serialNumberBytes.length <= 20)
       ? undefined
       : 'the serial number must be positive and have at most 20 octets',
+  /** RFC 5280 section 4.1.2.5: UTCTime through 2049. */
+  'validity-encoding': (certificate) =>
+    certificate.hasProperTimeEncoding ? undefined : 'times before 2050 must be UTCTime',
   /** RFC 5280 section 4.1.2.1. */
   'version-3': (certificate) =>
     certificate.version === 3 ? undefined : `version ${certificate.version} has no extensions`,

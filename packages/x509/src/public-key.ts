@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import { DerReader, type DerReaderOptions } from './der-reader.ts';
 import { TAG } from './der-tag.ts';
 import { equalOctets, toUnsigned } from './octets.ts';
@@ -70,12 +70,12 @@ export class PublicKeyInfo {
 
   /** SHA-1 of the key bits: the key identifier of RFC 5280 section 4.2.1.2 method 1. An identifier, not a protection. */
   keyId(): Uint8Array {
-    return new Uint8Array(createHash('sha1').update(this.keyBits).digest());
+    return new Uint8Array(hash('sha1', this.keyBits, 'buffer'));
   }
 
   /** SHA-256 of the whole SubjectPublicKeyInfo. */
   fingerprint(): Uint8Array {
-    return new Uint8Array(createHash('sha256').update(this.der).digest());
+    return new Uint8Array(hash('sha256', this.der, 'buffer'));
   }
 
   /**
@@ -222,5 +222,15 @@ export function assertStrongKey(key: PublicKeyInfo, role: KeyRole): void {
   }
   if (role !== 'verify' && details.exponent < 65_537n) {
     throw new X509Error('weak-key', `The RSA exponent is ${details.exponent}; 65537 or more is needed`);
+  }
+}
+
+/** What kind of key there is, or undefined for one that cannot be read; for rules that leave that to another rule. */
+export function publicKeyDetailsOf(read: () => PublicKeyInfo): PublicKeyDetails | undefined {
+  try {
+    return read().details;
+  } catch (fault) {
+    if (fault instanceof X509Error) return undefined;
+    throw fault;
   }
 }

@@ -1,4 +1,5 @@
 import {
+  parseCertificateIssuer,
   parseCrlNumber,
   parseDeltaCrlIndicator,
   parseInvalidityDate,
@@ -8,10 +9,18 @@ import {
 import { type DerLimits, DerReader } from './der-reader.ts';
 import { constructedContextTag, TAG } from './der-tag.ts';
 import { encodeDer } from './der-writer.ts';
-import { type IssuingDistributionPoint, parseIssuingDistributionPoint } from './distribution-point.ts';
+import {
+  type DistributionPoint,
+  type IssuingDistributionPoint,
+  parseFreshestCrl,
+  parseIssuingDistributionPoint,
+} from './distribution-point.ts';
 import { type Extension, findExtension, readExtensions } from './extension.ts';
+import type { GeneralName } from './general-name.ts';
 import { type AuthorityKeyIdentifier, parseAuthorityKeyIdentifier } from './key-identifier.ts';
 import { type Name, readName } from './name.ts';
+import { sameName } from './name-comparison.ts';
+import { equalOctets } from './octets.ts';
 import { OID } from './oid.ts';
 import { serialOctetsToHex } from './serial-number.ts';
 import { parseSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts';
@@ -26,8 +35,10 @@ const KNOWN_CRITICAL_CRL = new Set<string>([
   OID.authorityKeyIdentifier,
   OID.cRLNumber,
   OID.deltaCRLIndicator,
+  OID.freshestCRL,
+  OID.issuerAltName,
 ]);
-const KNOWN_CRITICAL_ENTRY = new Set<string>([OID.reasonCode, OID.invalidityDate]);
+const KNOWN_CRITICAL_ENTRY = new Set<string>([OID.reasonCode, OID.invalidityDate, OID.certificateIssuer]);
 
 /** One revoked certificate of a CRL. */
 export interface RevokedCertificate {
@@ -37,6 +48,11 @@ export interface RevokedCertificate {
   /** `unspecified` where the entry gives no reason. */
   readonly reason: RevocationReason;
   readonly invalidityDate: Date | undefined;
+  /**
+   * Names of the certificate's issuer where the entry itself gives them (RFC 5280 section 5.3.3); without, it is that of
+   * the entry before, and of the first entry the CRL's issuer.
+   */
+  readonly certificateIssuer: readonly GeneralName[] | undefined;
   readonly extensions: readonly Extension[];
 }
 
@@ -48,8 +64,11 @@ export interface TbsCertListFields {
   readonly issuer: Name;
   readonly thisUpdate: number;
   readonly nextUpdate: number | undefined;
+  readonly hasProperTimeEncoding: boolean;
   readonly entries: { readonly octets: Uint8Array; readonly offset: number; readonly count: number };
   readonly hasUnknownCriticalEntry: boolean;
+  /** True where an entry names the issuer of its certificate. */
+  readonly hasCertificateIssuers: boolean;
   readonly extensions: readonly Extension[];
 }
 
@@ -81,6 +100,11 @@ export class TbsCertList {
 
   get issuer(): Name {
     return this.#fields.issuer;
+  }
+
+  /** False where one of its two times before 2050 is a GeneralizedTime, which issuers must not write. */
+  get hasProperTimeEncoding(): boolean {
+    return this.#fields.hasProperTimeEncoding;
   }
 
   get thisUpdate(): Date {
@@ -118,6 +142,11 @@ export class TbsCertList {
     return mapExtension(this.extension(OID.authorityKeyIdentifier), parseAuthorityKeyIdentifier);
   }
 
+  /** Where the delta CRLs of this CRL are. */
+  get freshestCrl(): readonly DistributionPoint[] | undefined {
+    return mapExtension(this.extension(OID.freshestCRL), parseFreshestCrl);
+  }
+
   get issuingDistributionPoint(): IssuingDistributionPoint | undefined {
     return mapExtension(this.extension(OID.issuingDistributionPoint), parseIssuingDistributionPoint);
   }
@@ -135,7 +164,37 @@ export class TbsCertList {
    * one, or one with an unknown critical extension in the list or in any entry (RFC 5280 section 5.2 and 5.3).
    */
   find(serialNumber: bigint): RevokedCertificate | undefined {
+    this.assertUnderstood();
     this.#assertSelfContained();
+    return this.#search(serialNumber);
+  }
+
+  /**
+   * The entry of one issuer's certificate, in any CRL: in an indirect one the issuer of each entry counts (RFC 5280 section
+   * 5.3.3), and a delta CRL says what it says. Whether the CRL is the right one to ask is for the caller to know.
+   * @throws X509Error `unsupported-extension` where the CRL has an unknown critical extension, in the list or in any entry.
+   */
+  findIssuedBy(issuer: Name, serialNumber: bigint): RevokedCertificate | undefined {
+    this.assertUnderstood();
+    if (!this.#fields.hasCertificateIssuers)
+      return sameName(issuer, this.issuer) ? this.#search(serialNumber) : undefined;
+    const wanted = encodeDer((writer) => writer.integer(serialNumber)).subarray(2);
+    let isIssuer = sameName(issuer, this.issuer);
+    for (const entry of this.entries()) {
+      if (entry.certificateIssuer !== undefined) {
+        isIssuer = entry.certificateIssuer.some((name) => name.kind === 'directoryName' && sameName(name.name, issuer));
+      }
+      if (isIssuer && equalOctets(entry.serialNumberBytes, wanted)) return entry;
+    }
+    return undefined;
+  }
+
+  /** True where an entry names the issuer of its certificate, as only entries of indirect CRLs do. */
+  get hasCertificateIssuers(): boolean {
+    return this.#fields.hasCertificateIssuers;
+  }
+
+  #search(serialNumber: bigint): RevokedCertificate | undefined {
     const wanted = encodeDer((writer) => writer.integer(serialNumber));
     const reader = this.#entryReader();
     while (!reader.atEnd) {
@@ -146,16 +205,24 @@ export class TbsCertList {
     return undefined;
   }
 
-  #assertSelfContained(): void {
+  /**
+   * Refuses a CRL that must not be used for any certificate, because something critical in it is not known here (RFC 5280
+   * section 5.2 and 5.3).
+   * @throws X509Error `unsupported-extension`.
+   */
+  assertUnderstood(): void {
     const unknown = this.extensions.find((extension) => extension.critical && !KNOWN_CRITICAL_CRL.has(extension.oid));
     if (unknown !== undefined)
       throw new X509Error('unsupported-extension', `The CRL has the unknown critical extension ${unknown.oid}`);
     if (this.#fields.hasUnknownCriticalEntry)
       throw new X509Error('unsupported-extension', 'An entry of the CRL has an unknown critical extension');
+  }
+
+  #assertSelfContained(): void {
     if (this.extension(OID.deltaCRLIndicator) !== undefined)
       throw new X509Error('unsupported-extension', 'A delta CRL needs its base');
-    if (this.issuingDistributionPoint?.indirectCrl)
-      throw new X509Error('unsupported-extension', 'Indirect CRLs are not supported');
+    if (this.#fields.hasCertificateIssuers || this.issuingDistributionPoint?.indirectCrl)
+      throw new X509Error('unsupported-extension', 'An indirect CRL answers for an issuer: use findIssuedBy');
   }
 
   #entryReader(): DerReader {
@@ -194,6 +261,7 @@ function readEntry(reader: DerReader): RevokedCertificate {
     revocationDate,
     reason: mapExtension(findExtension(extensions, OID.reasonCode), parseReasonCode) ?? 'unspecified',
     invalidityDate: mapExtension(findExtension(extensions, OID.invalidityDate), parseInvalidityDate),
+    certificateIssuer: mapExtension(findExtension(extensions, OID.certificateIssuer), parseCertificateIssuer),
     extensions,
   };
 }
@@ -231,8 +299,9 @@ function readFields(tbs: DerReader): Omit<TbsCertListFields, 'tbs'> {
   const thisUpdate = tbs.readTime();
   tbs.path = 'tbsCertList.nextUpdate';
   const nextUpdate = tbs.isNext(TAG.UTC_TIME) || tbs.isNext(TAG.GENERALIZED_TIME) ? tbs.readTime() : undefined;
+  const hasProperTimeEncoding = !tbs.sawEarlyGeneralizedTime;
   tbs.path = 'tbsCertList.revokedCertificates';
-  const { entries, hasUnknownCriticalEntry } = readEntries(tbs, version);
+  const { entries, hasUnknownCriticalEntry, hasCertificateIssuers } = readEntries(tbs, version);
   tbs.path = 'tbsCertList.crlExtensions';
   const extensions = readCrlExtensions(tbs, version);
   tbs.finish();
@@ -242,16 +311,21 @@ function readFields(tbs: DerReader): Omit<TbsCertListFields, 'tbs'> {
     issuer,
     thisUpdate,
     nextUpdate,
+    hasProperTimeEncoding,
     entries,
     hasUnknownCriticalEntry,
+    hasCertificateIssuers,
     extensions,
   };
 }
 
+type EntryFields = Pick<TbsCertListFields, 'entries' | 'hasUnknownCriticalEntry' | 'hasCertificateIssuers'>;
+
 /** Walks all entries once, so that a CRL that was parsed has no bad one. */
-function readEntries(tbs: DerReader, version: number): Pick<TbsCertListFields, 'entries' | 'hasUnknownCriticalEntry'> {
+function readEntries(tbs: DerReader, version: number): EntryFields {
   if (!tbs.isNext(TAG.SEQUENCE)) {
-    return { entries: { octets: new Uint8Array(), offset: tbs.offset, count: 0 }, hasUnknownCriticalEntry: false };
+    const entries = { octets: new Uint8Array(), offset: tbs.offset, count: 0 };
+    return { entries, hasUnknownCriticalEntry: false, hasCertificateIssuers: false };
   }
   const list = tbs.enter(TAG.SEQUENCE);
   const octets = tbs.bytes.subarray(tbs.valueStart, tbs.position);
@@ -260,6 +334,7 @@ function readEntries(tbs: DerReader, version: number): Pick<TbsCertListFields, '
     throw tbs.error('invalid-structure', 'A list of revoked certificates must be left out where it is empty');
   let count = 0;
   let hasUnknownCriticalEntry = false;
+  let hasCertificateIssuers = false;
   for (; !list.atEnd; count++) {
     const entry = list.enter(TAG.SEQUENCE);
     entry.readIntegerOctets();
@@ -270,17 +345,19 @@ function readEntries(tbs: DerReader, version: number): Pick<TbsCertListFields, '
     const extensions = readExtensions(entry);
     entry.finish();
     checkEntryExtensions(extensions);
+    hasCertificateIssuers ||= findExtension(extensions, OID.certificateIssuer) !== undefined;
     hasUnknownCriticalEntry ||= extensions.some(
       (extension) => extension.critical && !KNOWN_CRITICAL_ENTRY.has(extension.oid),
     );
   }
-  return { entries: { octets, offset, count }, hasUnknownCriticalEntry };
+  return { entries: { octets, offset, count }, hasUnknownCriticalEntry, hasCertificateIssuers };
 }
 
 function checkEntryExtensions(extensions: readonly Extension[]): void {
   for (const extension of extensions) {
     if (extension.oid === OID.reasonCode) parseReasonCode(extension);
     else if (extension.oid === OID.invalidityDate) parseInvalidityDate(extension);
+    else if (extension.oid === OID.certificateIssuer) parseCertificateIssuer(extension);
   }
 }
 

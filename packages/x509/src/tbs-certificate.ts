@@ -1,10 +1,10 @@
-import { parseSubjectAltName } from './alternative-name.ts';
-import { type AccessDescription, parseAuthorityInfoAccess } from './authority-info-access.ts';
+import { parseIssuerAltName, parseSubjectAltName } from './alternative-name.ts';
+import { type AccessDescription, parseAuthorityInfoAccess, parseSubjectInfoAccess } from './authority-info-access.ts';
 import { type BasicConstraints, parseBasicConstraints } from './basic-constraints.ts';
 import { type PolicyInformation, parseCertificatePolicies } from './certificate-policies.ts';
 import { type DerLimits, DerReader } from './der-reader.ts';
 import { constructedContextTag, contextTag, TAG } from './der-tag.ts';
-import { type DistributionPoint, parseCrlDistributionPoints } from './distribution-point.ts';
+import { type DistributionPoint, parseCrlDistributionPoints, parseFreshestCrl } from './distribution-point.ts';
 import { parseExtendedKeyUsage } from './extended-key-usage.ts';
 import { type Extension, findExtension, readExtensions } from './extension.ts';
 import type { GeneralName } from './general-name.ts';
@@ -18,9 +18,13 @@ import { type Name, readName } from './name.ts';
 import { type NameConstraints, parseNameConstraints } from './name-constraints.ts';
 import { toHex } from './octets.ts';
 import { OID } from './oid.ts';
+import { type PolicyConstraints, parseInhibitAnyPolicy, parsePolicyConstraints } from './policy-constraints.ts';
+import { type PolicyMapping, parsePolicyMappings } from './policy-mappings.ts';
 import { type PublicKeyInfo, parsePublicKey } from './public-key.ts';
 import { serialOctetsToHex } from './serial-number.ts';
 import { parseSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts';
+import { parseSignedCertificateTimestamps, type SerializedTimestamp } from './signed-certificate-timestamp.ts';
+import { type DirectoryAttribute, parseSubjectDirectoryAttributes } from './subject-directory-attributes.ts';
 import { parseTlsFeature } from './tls-feature.ts';
 
 /** Limits for one certificate: 64 KiB, 24 levels, 20,000 elements. */
@@ -36,6 +40,7 @@ export interface TbsCertificateFields {
   readonly issuer: Name;
   readonly notBefore: number;
   readonly notAfter: number;
+  readonly hasProperTimeEncoding: boolean;
   readonly subject: Name;
   readonly spki: Uint8Array;
   readonly spkiOffset: number;
@@ -110,6 +115,11 @@ export class TbsCertificate {
     return new Date(this.#fields.notAfter);
   }
 
+  /** False where a time before 2050 is a GeneralizedTime, which issuers must not write (RFC 5280 section 4.1.2.5). */
+  get hasProperTimeEncoding(): boolean {
+    return this.#fields.hasProperTimeEncoding;
+  }
+
   /** DER of the SubjectPublicKeyInfo. */
   get spki(): Uint8Array {
     return this.#fields.spki;
@@ -177,6 +187,41 @@ export class TbsCertificate {
     return this.#read(OID.nameConstraints, parseNameConstraints);
   }
 
+  get policyMappings(): readonly PolicyMapping[] | undefined {
+    return this.#read(OID.policyMappings, parsePolicyMappings);
+  }
+
+  get policyConstraints(): PolicyConstraints | undefined {
+    return this.#read(OID.policyConstraints, parsePolicyConstraints);
+  }
+
+  /** After how many more certificates anyPolicy no longer counts. */
+  get inhibitAnyPolicy(): number | undefined {
+    return this.#read(OID.inhibitAnyPolicy, parseInhibitAnyPolicy);
+  }
+
+  get issuerAltName(): readonly GeneralName[] | undefined {
+    return this.#read(OID.issuerAltName, parseIssuerAltName);
+  }
+
+  /** Where the delta CRLs are. */
+  get freshestCrl(): readonly DistributionPoint[] | undefined {
+    return this.#read(OID.freshestCRL, parseFreshestCrl);
+  }
+
+  get subjectInfoAccess(): readonly AccessDescription[] | undefined {
+    return this.#read(OID.subjectInfoAccess, parseSubjectInfoAccess);
+  }
+
+  get subjectDirectoryAttributes(): readonly DirectoryAttribute[] | undefined {
+    return this.#read(OID.subjectDirectoryAttributes, parseSubjectDirectoryAttributes);
+  }
+
+  /** Signed certificate timestamps embedded by Certificate Transparency (RFC 6962 section 3.3). */
+  get signedCertificateTimestamps(): readonly SerializedTimestamp[] | undefined {
+    return this.#read(OID.signedCertificateTimestamps, parseSignedCertificateTimestamps);
+  }
+
   /** TLS extension numbers (RFC 7633). */
   get tlsFeature(): readonly number[] | undefined {
     return this.#read(OID.tlsFeature, parseTlsFeature);
@@ -233,6 +278,7 @@ function readFields(tbs: DerReader): Omit<TbsCertificateFields, 'tbs'> {
   const validity = tbs.enter(TAG.SEQUENCE);
   const notBefore = validity.readTime();
   const notAfter = validity.readTime();
+  const hasProperTimeEncoding = !validity.sawEarlyGeneralizedTime;
   validity.finish();
   tbs.path = 'tbsCertificate.subject';
   const subject = readName(tbs);
@@ -251,6 +297,7 @@ function readFields(tbs: DerReader): Omit<TbsCertificateFields, 'tbs'> {
     issuer,
     notBefore,
     notAfter,
+    hasProperTimeEncoding,
     subject,
     spki,
     spkiOffset,

@@ -24,6 +24,7 @@ import { type NameConstraint, nameConstraintsExtension } from './name-constraint
 import { fromHex } from './octets.ts';
 import { OID } from './oid.ts';
 import { PATH_POLICIES } from './path-policy.ts';
+import { SignatureMemo } from './signature-memo.ts';
 import { PATH_LIMITS, type PathInput, validatePath } from './validate-path.ts';
 
 describe('validatePath', () => {
@@ -38,7 +39,7 @@ describe('validatePath', () => {
         root.certificate,
       ],
     });
-    expect(verdict).toEqual({ ok: true, path: [leaf, intermediate.certificate, root.certificate] });
+    expect(verdict).toMatchObject({ ok: true, path: [leaf, intermediate.certificate, root.certificate] });
   });
 
   it('accepts the chain of openssl', () => {
@@ -250,17 +251,17 @@ describe('extensions in a path', () => {
     [
       'policyConstraints',
       { oid: OID.policyConstraints, critical: false, value: fromHex('3003800100') },
-      'unsupported-extension',
+      'extension-critical',
     ],
     [
       'critical policyConstraints',
       { oid: OID.policyConstraints, critical: true, value: fromHex('3003800100') },
-      'unknown-critical-extension',
+      'certificate-policies',
     ],
     [
-      'inhibitAnyPolicy',
-      { oid: OID.inhibitAnyPolicy, critical: true, value: fromHex('020100') },
-      'unknown-critical-extension',
+      'malformed inhibitAnyPolicy',
+      { oid: OID.inhibitAnyPolicy, critical: true, value: fromHex('0201ff') },
+      'malformed-extension',
     ],
     [
       'malformed subjectAltName',
@@ -407,5 +408,31 @@ describe('policies', () => {
     expect(
       below({ extensions: [basicConstraintsExtension({ ca: true, pathLength: undefined, critical: false })] }),
     ).toBe('extension-critical');
+  });
+});
+
+describe('the memo of signatures', () => {
+  it('spares checks of links that held, and only of those', () => {
+    const memo = new SignatureMemo();
+    const spent = { ...PATH_LIMITS, maxSignatureChecks: 0 };
+    expect(rulesOf({ limits: spent })).toBe('work-limit');
+    expect(rulesOf({ signatureMemo: memo })).toBe('ok');
+    expect(rulesOf({ signatureMemo: memo, limits: spent })).toBe('ok');
+    // Another certificate of the same key, and one that was not signed by it, are not remembered.
+    const other = newLeaf(intermediate);
+    const forged = newLeaf({ certificate: intermediate.certificate, key: newTestKey() }, {});
+    expect(rulesOf({ signatureMemo: memo, limits: spent, leaf: other })).toBe('work-limit');
+    expect(rulesOf({ signatureMemo: memo, leaf: forged })).toBe('signature');
+    expect(rulesOf({ signatureMemo: memo, leaf: forged })).toBe('signature');
+    // It says nothing of anything else.
+    expect(rulesOf({ signatureMemo: memo, time: new Date('2020-01-01T00:00:00Z') })).toContain('validity');
+  });
+
+  it('forgets the oldest', () => {
+    const memo = new SignatureMemo(2);
+    const [a, b, c] = [1, 2, 3].map((octet) => Uint8Array.of(octet)) as [Uint8Array, Uint8Array, Uint8Array];
+    for (const octets of [a, b, c]) memo.add(octets, a);
+    expect([a, b, c].map((octets) => memo.has(octets, a))).toEqual([false, true, true]);
+    expect(memo.has(b, c)).toBe(false);
   });
 });

@@ -14,10 +14,15 @@ import {
   isSelfIssued,
   namesUnderConstraints,
 } from './path-certificate.ts';
-import type { PathPolicy } from './path-policy.ts';
+import { PATH_POLICIES, type PathPolicy } from './path-policy.ts';
 import type { PathFailure, PathRule, PathVerdict } from './path-verdict.ts';
 import { matchesPeerName, type PeerName } from './peer-name.ts';
+import { ANY_POLICY_QUESTION, type PathPolicies, type PolicyQuestion, processPolicies } from './policy-graph.ts';
 import type { PathRole } from './profile-rule.ts';
+import { RevocationChecker } from './revocation-check.ts';
+import type { RevocationEvidence, RevocationStatus } from './revocation-evidence.ts';
+import type { RevocationInput } from './revocation-policy.ts';
+import type { SignatureMemo } from './signature-memo.ts';
 import { X509Error } from './x509-error.ts';
 
 /** Bounds of one validation. */
@@ -62,6 +67,12 @@ export interface PathInput {
   readonly purposes: readonly string[];
   /** Whom the leaf must be for; left out where names are the caller's business. */
   readonly peerName?: PeerName;
+  /** What is asked of certificate policies; any policy, and none needed, where left out. */
+  readonly policies?: PolicyQuestion;
+  /** What is known about revocation, and how it is judged; not looked at where left out. */
+  readonly revocation?: RevocationInput;
+  /** Signatures found to hold before; kept by the caller over many validations. None where left out. */
+  readonly signatureMemo?: SignatureMemo;
   /** `PATH_LIMITS` where left out. */
   readonly limits?: PathLimits;
 }
@@ -71,7 +82,8 @@ export interface PathInput {
  *
  * The search goes from the leaf upwards, depth first, anchors and matching key identifiers first; each rule is checked as
  * soon as a certificate joins the path, signatures last. Anchors are constrained by their own extensions, as RFC 5937
- * allows. A leaf that is itself an anchor has no path. Revocation is not checked here.
+ * allows. A leaf that is itself an anchor has no path. Certificate policies and revocation are checked on each path that holds
+ * so far; where they refuse it, the search goes on.
  * A leaf that is not for the peer's name is reported, and the search goes on, so that the failures tell a wrong name from a
  * wrong path.
  * @throws X509Error `invalid-argument` for an invalid time or more than 1,000 certificates; what certificates say never
@@ -86,6 +98,18 @@ export function validatePath(input: PathInput): PathVerdict {
 interface Step {
   readonly certificate: Certificate;
   readonly names: readonly GeneralName[];
+}
+
+/** A path that holds, and what was found about it as a whole. */
+interface Conclusion {
+  readonly path: readonly Certificate[];
+  readonly policies: PathPolicies;
+  readonly revocation: readonly RevocationEvidence[];
+}
+
+/** What the search for a CRL signer's path came to. */
+interface SignerPath {
+  readonly path: readonly Certificate[] | undefined;
 }
 
 /** One candidate issuer, with what its lone check came to, made at first need. */
@@ -103,6 +127,9 @@ class PathSearch {
   readonly #signatures = new Map<Certificate, Map<Certificate, Breach | undefined>>();
   readonly #failures: PathFailure[] = [];
   readonly #texts = new Map<Name, string>();
+  /** By anchor, then by signer. */
+  readonly #signerPaths = new Map<Certificate, Map<Certificate, SignerPath>>();
+  readonly #revocation: RevocationChecker | undefined;
   #signatureChecksLeft: number;
   #candidatesLeft: number;
   #comparisonsLeft: number;
@@ -115,10 +142,17 @@ class PathSearch {
     }
     this.#input = input;
     this.#limits = input.limits ?? PATH_LIMITS;
-    this.#question = { time, policy: input.policy, purposes: input.purposes };
+    const withRevocation = input.revocation !== undefined;
+    this.#question = { time, policy: input.policy, purposes: input.purposes, withRevocation };
     this.#signatureChecksLeft = this.#limits.maxSignatureChecks;
     this.#candidatesLeft = this.#limits.maxCandidates;
     this.#comparisonsLeft = this.#limits.maxNameComparisons;
+    if (input.revocation !== undefined) {
+      this.#revocation = new RevocationChecker(input.revocation, time, {
+        candidates: (name) => (this.#candidates.get(nameKey(name)) ?? []).map(({ certificate }) => certificate),
+        pathTo: (signer, anchor) => this.#pathToSigner(signer, anchor),
+      });
+    }
     // Anchors first: where a certificate is given as both, it is an anchor.
     for (const certificate of input.trustAnchors) this.#addCandidate(certificate, 'anchor');
     for (const certificate of input.intermediates) this.#addCandidate(certificate, 'intermediate');
@@ -134,8 +168,9 @@ class PathSearch {
     const first = [{ certificate: leaf, names: namesUnderConstraints(leaf, 'leaf') }];
     const misnamed = this.#checkPeerName();
     if (misnamed !== undefined) this.#report(first, misnamed);
-    const path = this.#extend(first);
-    return path === undefined || misnamed !== undefined ? { ok: false, failures: this.#failures } : { ok: true, path };
+    const conclusion = this.#extend(first);
+    if (conclusion === undefined || misnamed !== undefined) return { ok: false, failures: this.#failures };
+    return { ok: true, ...conclusion, tried: this.#failures };
   }
 
   #addCandidate(certificate: Certificate, role: PathRole): void {
@@ -157,7 +192,7 @@ class PathSearch {
   }
 
   /** Finishes a path that holds so far, or gives undefined with the reasons in the failures. */
-  #extend(steps: readonly Step[]): readonly Certificate[] | undefined {
+  #extend(steps: readonly Step[]): Conclusion | undefined {
     const top = steps[steps.length - 1]?.certificate ?? this.#input.leaf;
     const issuers = this.#issuersOf(top).filter((candidate) => !isInPath(steps, candidate.certificate));
     if (issuers.length === 0) {
@@ -170,14 +205,14 @@ class PathSearch {
         return undefined;
       }
       this.#candidatesLeft--;
-      const path = this.#try(steps, candidate);
-      if (path !== undefined) return path;
+      const conclusion = this.#try(steps, candidate);
+      if (conclusion !== undefined) return conclusion;
       if (this.#isOutOfWork) return undefined;
     }
     return undefined;
   }
 
-  #try(steps: readonly Step[], candidate: Candidate): readonly Certificate[] | undefined {
+  #try(steps: readonly Step[], candidate: Candidate): Conclusion | undefined {
     const { certificate, role } = candidate;
     const next: Step[] = [...steps, { certificate, names: role === 'anchor' ? [] : namesSafely(certificate) }];
     const breach = this.#checkStep(steps, candidate);
@@ -185,8 +220,46 @@ class PathSearch {
       this.#report(next, breach);
       return undefined;
     }
-    if (role === 'anchor') return next.map((step) => step.certificate);
-    return this.#extend(next);
+    return role === 'anchor' ? this.#conclude(next) : this.#extend(next);
+  }
+
+  /** What concerns a path as a whole: policies (RFC 5280 section 6.1.3 d to f), then revocation (section 6.3). */
+  #conclude(steps: readonly Step[]): Conclusion | undefined {
+    const path = steps.map((step) => step.certificate);
+    const outcome = processPolicies(path, this.#input.policies ?? ANY_POLICY_QUESTION);
+    if (!outcome.ok) {
+      this.#report(steps, { rule: 'certificate-policies', detail: outcome.detail }, { index: outcome.index });
+      return undefined;
+    }
+    const revocation = this.#revocation?.check(path) ?? [];
+    for (const { certificateIndex, status } of revocation) {
+      const breach = revocationBreach(status, this.#input.revocation?.policy.unknown ?? 'refuse');
+      if (breach === undefined) continue;
+      this.#report(steps, breach, { index: certificateIndex, revocation: status });
+      return undefined;
+    }
+    return { path, policies: outcome.policies, revocation };
+  }
+
+  /** A path for one who signs CRLs, to the anchor of the path in question (RFC 5280 section 6.3.3 f). */
+  #pathToSigner(signer: Certificate, anchor: Certificate): readonly Certificate[] | undefined {
+    if (equalOctets(signer.der, anchor.der)) return [anchor];
+    const ofAnchor = this.#signerPaths.get(anchor) ?? new Map<Certificate, SignerPath>();
+    this.#signerPaths.set(anchor, ofAnchor);
+    const known = ofAnchor.get(signer);
+    if (known !== undefined) return known.path;
+    const verdict = validatePath({
+      leaf: signer,
+      intermediates: this.#input.intermediates,
+      trustAnchors: [anchor],
+      time: this.#input.time,
+      policy: PATH_POLICIES.pathOnly,
+      purposes: [],
+      limits: this.#limits,
+    });
+    const path = verdict.ok ? verdict.path : undefined;
+    ofAnchor.set(signer, { path });
+    return path;
   }
 
   /** All that a candidate must be to stand above the steps below; cheapest first, the signature last. */
@@ -233,11 +306,14 @@ class PathSearch {
     const known = this.#signatures.get(subject) ?? new Map<Certificate, Breach | undefined>();
     this.#signatures.set(subject, known);
     if (known.has(issuer)) return known.get(issuer);
+    const memo = this.#input.signatureMemo;
+    if (memo?.has(subject.der, issuer.spki)) return undefined;
     if (--this.#signatureChecksLeft < 0) {
       return { rule: 'work-limit', detail: `more than ${this.#limits.maxSignatureChecks} signatures` };
     }
     const breach = signatureBreach(subject, issuer);
     known.set(issuer, breach);
+    if (breach === undefined) memo?.add(subject.der, issuer.spki);
     return breach;
   }
 
@@ -247,10 +323,12 @@ class PathSearch {
     return candidates.toSorted((a, b) => promise(b, certificate) - promise(a, certificate));
   }
 
-  #report(steps: readonly Step[], breach: Breach): void {
+  #report(steps: readonly Step[], breach: Breach, at: { index?: number; revocation?: RevocationStatus } = {}): void {
     if (this.#failures.length >= this.#limits.maxFailures) return;
     const path = steps.map((step) => this.#text(step.certificate.subject));
-    this.#failures.push({ ...breach, certificateIndex: path.length - 1, subject: path[path.length - 1] ?? '', path });
+    const certificateIndex = at.index ?? path.length - 1;
+    const revocation = at.revocation === undefined ? {} : { revocation: at.revocation };
+    this.#failures.push({ ...breach, certificateIndex, subject: path[certificateIndex] ?? '', path, ...revocation });
   }
 
   /** RFC 4514 text of a name, cut where a hostile name would fill the report. */
@@ -278,6 +356,15 @@ function namesSafely(certificate: Certificate): readonly GeneralName[] {
     if (error instanceof X509Error) return [];
     throw error;
   }
+}
+
+function revocationBreach(status: RevocationStatus, onUnknown: 'refuse' | 'accept'): Breach | undefined {
+  if (status.kind === 'revoked') {
+    return { rule: 'revoked', detail: `revoked at ${status.revocationDate.toISOString()} (${status.reason})` };
+  }
+  if (status.kind === 'good' || onUnknown === 'accept') return undefined;
+  const details = status.details.length === 0 ? 'no CRL or OCSP response is about it' : status.details.join('; ');
+  return { rule: 'revocation-unknown', detail: `it is not known whether it is revoked: ${details}` };
 }
 
 function signatureBreach(subject: Certificate, issuer: Certificate): Breach | undefined {
