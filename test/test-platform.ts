@@ -5,7 +5,7 @@ import { AuditService } from '@cert-tasks/contracts/audit/v1';
 import { AuthorityService, CertificateService } from '@cert-tasks/contracts/cert/v1';
 import { KeyService } from '@cert-tasks/contracts/signer/v1';
 import { ScheduleService, TaskService, WorkerService } from '@cert-tasks/contracts/task/v1';
-import { type Breach, fsck, withDatabase } from '@cert-tasks/fsck';
+import { type Breach, fsck } from '@cert-tasks/fsck';
 import { sleep } from '@cert-tasks/kernel';
 import { type ConnectClient, createConnectClient } from '@cert-tasks/rpc';
 import { firstRun, freePorts, Home, Platform, type PlatformOptions, type TokenClaims } from '@cert-tasks/stack';
@@ -109,7 +109,7 @@ export class TestPlatform {
 
   /** What fsck finds, with nothing left out as too young. */
   fsck(): Promise<readonly Breach[]> {
-    return withDatabase(this.platform.databaseUrl, (sql) => fsck({ sql, settleSeconds: 0, onCheck: () => undefined }));
+    return fsck({ databaseUrl: this.platform.databaseUrl, settleSeconds: 0, onCheck: () => undefined });
   }
 
   /** Waits until everything under way has ended and every invariant holds; what stands after 45 s is returned. */

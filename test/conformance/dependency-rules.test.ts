@@ -9,6 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const CONFIG = '.dependency-cruiser.cjs';
 
+/** A file that breaks no rule, though it imports what most may not. */
+const ALLOWED = 'packages/fsck/src/door.ts';
+
 /** A workspace in small: for each rule one file that breaks it, and what that file imports. */
 const PLANTED: Readonly<Record<string, string>> = {
   'tsconfig.json':
@@ -42,6 +45,11 @@ const PLANTED: Readonly<Record<string, string>> = {
   // packages-not-services
   'packages/rpc/src/user.ts':
     "import { store } from '../../../services/cert/src/infrastructure/store.ts'; export const user = store;",
+  // fsck-by-doors, beside what it allows
+  'packages/fsck/src/inside.ts':
+    "import { store } from '../../../services/cert/src/infrastructure/store.ts'; export const inside = store;",
+  [ALLOWED]: "import { store } from '../../../services/cert/src/fsck.ts'; export const door = store;",
+  'services/cert/src/fsck.ts': "export { store } from './infrastructure/store.ts';",
   // nats-only-in-messaging, postgres-only-in-db
   'packages/outbox/src/drivers.ts':
     "import { connect } from 'nats'; import { connect as open } from 'postgres'; export const drivers = [connect, open];",
@@ -66,6 +74,7 @@ const packageRules = rules.map(({ name }) => name).filter((name) => /^package-(?
 describe('each dependency rule', () => {
   const workspace = mkdtempSync(join(tmpdir(), 'cert-tasks-planted-'));
   let broken: ReadonlySet<string>;
+  let breakers: ReadonlySet<string>;
 
   beforeAll(() => {
     const files = { ...PLANTED };
@@ -86,13 +95,19 @@ describe('each dependency rule', () => {
       ['--config', CONFIG, '--output-type', 'json', 'packages', 'services'],
       { cwd: workspace, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
     );
-    const report: { summary: { violations: { rule: { name: string } }[] } } = JSON.parse(run.stdout);
+    const report: { summary: { violations: { rule: { name: string }; from: string }[] } } = JSON.parse(run.stdout);
     broken = new Set(report.summary.violations.map(({ rule }) => rule.name));
+    breakers = new Set(report.summary.violations.map(({ from }) => from));
   });
 
   afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
   it.each(rules.map(({ name }) => name))('%s finds its planted violation', (name) => {
     expect(broken).toContain(name);
+  });
+
+  it('lets fsck in by the doors of services', () => {
+    expect(breakers).toContain('packages/fsck/src/inside.ts');
+    expect(breakers).not.toContain(ALLOWED);
   });
 });

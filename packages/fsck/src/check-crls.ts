@@ -1,4 +1,4 @@
-import { parseCertificateList, toHex, X509Error } from '@cert-tasks/x509';
+import { equalOctets, parseCertificateList, toHex, X509Error } from '@cert-tasks/x509';
 import type { Breach } from './breach.ts';
 import type { CheckInput, Snapshot } from './check.ts';
 import { certificateName } from './check-certificates.ts';
@@ -10,8 +10,9 @@ interface ShardRow {
   readonly nextNumber: bigint;
   readonly number: bigint | null;
   readonly der: Uint8Array | null;
-  readonly nextUpdate: Date | null;
-  readonly expired: boolean | null;
+  /** What signer signed for it. */
+  readonly tbs: Uint8Array | null;
+  readonly signature: Uint8Array | null;
 }
 
 /** Revocation is told: a revoked certificate has its entry, each shard's CRL lists exactly what it must, and numbers only grow. */
@@ -29,8 +30,10 @@ export async function* checkCrls({ sql, settleSeconds }: CheckInput): AsyncItera
 
   const shards = await sql<ShardRow[]>`
     select s.authority_uid as "authorityUid", s.shard, s.revision = s.published_revision as clean, s.next_number as "nextNumber",
-      c.number, c.der, c.next_update as "nextUpdate", c.next_update < clock_timestamp() as expired
-    from cert.crl_shards s left join cert.crls c on c.id = s.current_crl_id
+      c.number, c.der, l.tbs, l.signature
+    from cert.crl_shards s
+    left join cert.crls c on c.id = s.current_crl_id
+    left join signer.ledger l on l.intent_id = c.id
     order by s.authority_uid, s.shard`;
   for (const shard of shards) yield* checkShard(sql, shard);
 
@@ -62,7 +65,14 @@ async function* checkShard(sql: Snapshot, shard: ShardRow): AsyncIterable<Breach
     yield { invariant: 'crl-number', subject, detail: 'the served CRL’s number will be used again' };
   let listed: Set<string>;
   try {
-    listed = new Set([...parseCertificateList(shard.der).entries()].map((entry) => serialKey(entry.serialNumberBytes)));
+    const list = parseCertificateList(shard.der);
+    listed = new Set([...list.entries()].map((entry) => serialKey(entry.serialNumberBytes)));
+    const isSigned =
+      shard.tbs !== null &&
+      shard.signature !== null &&
+      equalOctets(list.tbs, shard.tbs) &&
+      equalOctets(list.signature, shard.signature);
+    if (!isSigned) yield { invariant: 'crl-invalid', subject, detail: 'the ledger has no such signature' };
   } catch (error) {
     if (!(error instanceof X509Error)) throw error;
     yield { invariant: 'crl-invalid', subject, detail: error.message };

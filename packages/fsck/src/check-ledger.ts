@@ -83,10 +83,6 @@ async function* checkSignatures(sql: Snapshot): AsyncIterable<Breach> {
 function signatureFault(row: LedgerRow, keys: Map<string, PublicKeyInfo>): string | undefined {
   if (row.publicKey === null) return 'its key version is missing';
   if (!createHash('sha256').update(row.tbs).digest().equals(row.tbsSha256)) return 'its hash is not that of its bytes';
-  const id = `${row.keyId}/${row.keyVersion}`;
-  const publicKey = keys.get(id) ?? parsePublicKey(row.publicKey);
-  keys.set(id, publicKey);
-  const algorithm = signingAlgorithmFor(publicKey);
   try {
     // What was signed can be read as what it is said to be.
     if (row.kind === 'certificate') parseTbsCertificate(row.tbs);
@@ -95,6 +91,15 @@ function signatureFault(row: LedgerRow, keys: Map<string, PublicKeyInfo>): strin
     if (!(error instanceof X509Error)) throw error;
     return `its bytes are no ${row.kind}: ${error.message}`;
   }
-  const valid = verifySignature({ publicKey, algorithm, data: row.tbs, signature: row.signature });
-  return valid ? undefined : 'its signature does not verify';
+  const id = `${row.keyId}/${row.keyVersion}`;
+  try {
+    const publicKey = keys.get(id) ?? parsePublicKey(row.publicKey);
+    keys.set(id, publicKey);
+    const algorithm = signingAlgorithmFor(publicKey);
+    const valid = verifySignature({ publicKey, algorithm, data: row.tbs, signature: row.signature });
+    return valid ? undefined : 'its signature does not verify';
+  } catch (error) {
+    if (!(error instanceof X509Error)) throw error;
+    return `its key cannot be used: ${error.message}`;
+  }
 }

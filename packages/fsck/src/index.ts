@@ -1,3 +1,2 @@
 export type { Breach } from './breach.ts';
-export type { CheckInput, Snapshot } from './check.ts';
-export { fsck, withDatabase } from './fsck.ts';
+export { type FsckOptions, fsck } from './fsck.ts';
