@@ -40,7 +40,8 @@ export function connectHandlers(
   const router = createConnectRouter({
     readMaxBytes: limits.readMaxBytes,
     acceptCompression: [compressionGzip],
-    jsonOptions: { registry: pipeline.registry },
+    // A misspelt `validateOnly` must not issue a certificate: what is not known is refused. Binary callers that are newer than us are not concerned.
+    jsonOptions: { registry: pipeline.registry, ignoreUnknownFields: false },
     async requestGate(context) {
       const served = byMethod.get(context.method);
       if (served === undefined) return;

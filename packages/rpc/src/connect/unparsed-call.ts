@@ -1,6 +1,10 @@
+import { toBinary } from '@bufbuild/protobuf';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { CallError } from '../errors/call-error.ts';
+import { OWN_MAPPINGS } from '../errors/error-mapping.ts';
 import { RPC_CODE_NUMBERS, rpcCodeOf } from '../errors/rpc-code.ts';
+import type { RpcStatus } from '../errors/rpc-status.ts';
+import { encodeStatusDetails, statusDetails } from '../errors/status-details.ts';
 import type { OpenCall } from '../pipeline/open-call.ts';
 
 const MESSAGE = 'The request is not a message of this RPC. Check its encoding against the contract.';
@@ -18,7 +22,7 @@ const decoder = new TextDecoder();
 /**
  * connect-es answers binary that does not parse with INTERNAL, as if the fault were ours. A call that was opened and has
  * not reached its handler when the response is written is such a one: INTERNAL becomes INVALID_ARGUMENT in the form that
- * each protocol carries it, and the pipeline is told how the call ended.
+ * each protocol carries it, with the google.rpc details that every refusal has, and the pipeline is told how the call ended.
  */
 export function withUnparsedCall(
   response: UniversalServerResponse,
@@ -54,9 +58,9 @@ export function withUnparsedCall(
       if (code === INTERNAL) {
         trailer?.set('grpc-status', String(INVALID_ARGUMENT));
         trailer?.set('grpc-message', encodeURIComponent(MESSAGE));
-        trailer?.delete('grpc-status-details-bin');
         code = INVALID_ARGUMENT;
       }
+      trailer?.set('grpc-status-details-bin', base64(encodeStatusDetails(statusOf(code))));
     }
     call.abandon(callErrorOf(code));
   }
@@ -72,28 +76,71 @@ interface Fixed {
 }
 
 function fixedUnary(chunk: Uint8Array): Fixed {
-  const text = decoder.decode(chunk);
-  if (!text.startsWith('{"code":"internal"')) return { bytes: chunk };
-  return {
-    bytes: encoder.encode(JSON.stringify({ code: 'invalid_argument', message: MESSAGE })),
-    code: INVALID_ARGUMENT,
-  };
+  const error = connectError(decoder.decode(chunk));
+  return error === undefined
+    ? { bytes: chunk }
+    : { bytes: encoder.encode(JSON.stringify(error.body)), code: error.code };
 }
 
 function fixedEnvelope(chunk: Uint8Array): Fixed {
   const [flags] = chunk;
   const text = decoder.decode(chunk.subarray(ENVELOPE_HEADER_BYTES));
   if (flags === GRPC_WEB_TRAILERS) {
-    const code = Number(/^grpc-status: ?(\d+)\r?$/im.exec(text)?.[1]);
-    if (code !== INTERNAL) return { bytes: chunk, code };
-    const trailers = `grpc-status: ${INVALID_ARGUMENT}\r\ngrpc-message: ${encodeURIComponent(MESSAGE)}\r\n`;
-    return { bytes: envelope(GRPC_WEB_TRAILERS, trailers), code: INVALID_ARGUMENT };
+    const sent = Number(/^grpc-status: ?(\d+)\r?$/im.exec(text)?.[1]);
+    const code = sent === INTERNAL ? INVALID_ARGUMENT : sent;
+    const [, told = ''] = /^grpc-message: ?(.*?)\r?$/im.exec(text) ?? [];
+    const message = sent === INTERNAL ? encodeURIComponent(MESSAGE) : told;
+    const details = base64(encodeStatusDetails(statusOf(code)));
+    const trailers = `grpc-status: ${code}\r\ngrpc-message: ${message}\r\ngrpc-status-details-bin: ${details}\r\n`;
+    return { bytes: envelope(GRPC_WEB_TRAILERS, trailers), code };
   }
-  if (flags === CONNECT_END_STREAM && text.startsWith('{"error":{"code":"internal"')) {
-    const end = JSON.stringify({ error: { code: 'invalid_argument', message: MESSAGE } });
-    return { bytes: envelope(CONNECT_END_STREAM, end), code: INVALID_ARGUMENT };
+  if (flags === CONNECT_END_STREAM) {
+    const error = connectError(text, 'error');
+    if (error === undefined) return { bytes: chunk };
+    return { bytes: envelope(CONNECT_END_STREAM, JSON.stringify({ error: error.body })), code: error.code };
   }
   return { bytes: chunk };
+}
+
+/** A Connect error as connect-es has written it, with its code put right and its details added; undefined for what is none. */
+function connectError(text: string, within?: 'error'): { readonly code: number; readonly body: object } | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const error: unknown = within === undefined ? parsed : Object(parsed)[within];
+  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string')
+    return undefined;
+  const isOurFault = error.code === 'internal';
+  const code = isOurFault ? INVALID_ARGUMENT : numberOf(error.code);
+  const message = isOurFault || !('message' in error) ? MESSAGE : error.message;
+  const details = statusDetails(statusOf(code)).map(({ desc, value }) => ({
+    type: desc.typeName,
+    value: base64(toBinary(desc, value)),
+  }));
+  return { code, body: { code: isOurFault ? 'invalid_argument' : error.code, message, details } };
+}
+
+function numberOf(connectCode: string): number {
+  // Connect writes gRPC's names in lower case, and CANCELLED with one L.
+  const name = connectCode === 'canceled' ? 'CANCELLED' : connectCode.toUpperCase();
+  return Object.entries(RPC_CODE_NUMBERS).find(([code]) => code === name)?.[1] ?? INVALID_ARGUMENT;
+}
+
+/** What the pipeline would have answered by itself. */
+function statusOf(code: number | undefined): RpcStatus {
+  const error = callErrorOf(code);
+  for (const mapping of OWN_MAPPINGS) {
+    const status = mapping.statusOf(error);
+    if (status !== undefined) return status;
+  }
+  throw new TypeError(`${error.code} has no mapping.`);
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64').replace(/=+$/, '');
 }
 
 function envelope(flags: number, text: string): Uint8Array {

@@ -157,7 +157,23 @@ async function answersReady(port: number): Promise<boolean> {
 }
 
 function failed(what: string, options: ServiceProcessOptions, log: LogFile): StackError {
-  const lines = log.lastLines(SHOWN_LINES);
-  const words = lines.length === 0 ? 'it logged nothing' : `its last words: ${lines.join(' | ')}`;
+  const words = lastWords(log.lastLines(SHOWN_LINES));
   return new StackError('start-failed', `${options.name} ${what}; ${words} (log: ${options.logFile})`);
+}
+
+/** The reason that a service gave for its end; what it wrote last where it gave none. The log has the rest. */
+function lastWords(lines: readonly string[]): string {
+  if (lines.length === 0) return 'it logged nothing';
+  const reason = lines.map(fatalMessage).findLast((message) => message !== undefined);
+  return reason ?? `its last words: ${lines.join(' | ')}`;
+}
+
+function fatalMessage(line: string): string | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry !== 'object' || entry === null || !('level' in entry) || entry.level !== 'fatal') return undefined;
+    return 'msg' in entry && typeof entry.msg === 'string' ? entry.msg : undefined;
+  } catch {
+    return undefined;
+  }
 }
