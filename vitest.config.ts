@@ -21,11 +21,10 @@ export default defineConfig({
         },
       },
       {
-        // The whole platform as its users run it; one at a time, for each starts six processes.
+        // The whole platform as its users run it: six processes for each file.
         test: {
           name: 'e2e',
           include: ['test/**/*.e2e.test.ts'],
-          fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

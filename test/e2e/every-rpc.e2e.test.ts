@@ -392,7 +392,7 @@ describe('after the walk', () => {
       (method) => [`${method.name} of ${method.server}`, method] as const,
     ),
   )('%s answers the services that may', async (_name, method) => {
-    for (const service of method.sample?.reads ?? method.sample?.services ?? []) {
+    for (const service of method.sample?.services ?? []) {
       const answer = await wireTo(method.server, service).call(method.name, encoded(method, requestFor(method, own)));
       expect(answer.code, `${service}: ${answer.message}`).toBe('OK');
     }

@@ -1,3 +1,4 @@
+import { sleep } from '@cert-tasks/kernel';
 import { makeRequest } from '@cert-tasks/stack';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +8,10 @@ import { type Clients, PROJECT, TestPlatform } from '../test-platform.ts';
 const BUDGET = 8;
 const ISSUANCES = 200;
 const IN_FLIGHT = 32;
+/** Writes of loops that go on all the time, between two looks. */
+const HOUSEKEEPING = 20;
+const STATISTICS_DELAY_MS = 1_500;
+const STEADY_WITHIN_MS = 30_000;
 
 let test: TestPlatform;
 let clients: Clients;
@@ -57,19 +62,23 @@ async function issueMany(): Promise<void> {
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
 }
 
-/** Rows inserted, updated and deleted so far, by table. The statistics of a session are written at most a second after its transaction. */
+/** Rows inserted, updated and deleted so far, by table. A session writes its statistics at most a second after its transaction. */
 async function written(sql: postgres.Sql): Promise<ReadonlyMap<string, number>> {
-  let counts = new Map<string, number>();
-  for (let same = 0; same < 3; ) {
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    await sql`select pg_stat_clear_snapshot()`;
-    const rows = await sql<{ table: string; writes: string }[]>`
-      select schemaname || '.' || relname as table, n_tup_ins + n_tup_upd + n_tup_del as writes
-      from pg_stat_user_tables where schemaname in ('cert', 'signer', 'task', 'audit') and relname <> 'leases'`;
-    const now = new Map(rows.map(({ table, writes }) => [table, Number(writes)]));
-    const steady = [...now].every(([table, count]) => Math.abs(count - (counts.get(table) ?? 0)) <= 5);
-    same = steady ? same + 1 : 0;
+  let counts = await readCounts(sql);
+  for (const until = performance.now() + STEADY_WITHIN_MS; performance.now() < until; ) {
+    await sleep(STATISTICS_DELAY_MS);
+    const now = await readCounts(sql);
+    const steady = [...now].every(([table, count]) => Math.abs(count - (counts.get(table) ?? 0)) < HOUSEKEEPING);
     counts = now;
+    if (steady) return counts;
   }
-  return counts;
+  throw new Error('The platform writes on and on.');
+}
+
+async function readCounts(sql: postgres.Sql): Promise<Map<string, number>> {
+  await sql`select pg_stat_clear_snapshot()`;
+  const rows = await sql<{ table: string; writes: string }[]>`
+    select schemaname || '.' || relname as table, n_tup_ins + n_tup_upd + n_tup_del as writes
+    from pg_stat_user_tables where schemaname in ('cert', 'signer', 'task', 'audit') and relname <> 'leases'`;
+  return new Map(rows.map(({ table, writes }) => [table, Number(writes)]));
 }

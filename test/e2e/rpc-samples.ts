@@ -20,8 +20,6 @@ export interface RpcSample {
   readonly foreign: 'NOT_FOUND' | 'INVALID_ARGUMENT' | undefined;
   /** The platform's services that may call it on the internal listener, which the contract must say too. */
   readonly services?: readonly TransportService[];
-  /** Those of them that are answered: the feeds are read by the audit log alone so far. */
-  readonly reads?: readonly TransportService[];
   /** False: no token gives it, and the public listener does not know it. */
   readonly isPublic?: false;
 }
@@ -249,14 +247,13 @@ export const RPC_SAMPLES: Readonly<Record<string, RpcSample>> = {
   'certtasks.event.v1.EventFeedService/ReadEvents': {
     request: () => ({ afterNumber: '0', pageSize: 10 }),
     changes: false,
-    services: ALL_SERVICES,
-    reads: ['audit'],
+    services: ['audit'],
     ...internalOnly,
   },
   'certtasks.event.v1.EventFeedService/ReportPosition': {
     request: () => ({ consumer: 'audit', number: '0' }),
     changes: true,
-    services: ALL_SERVICES,
+    services: ['audit'],
     ...internalOnly,
   },
 };

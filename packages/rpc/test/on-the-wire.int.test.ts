@@ -79,13 +79,16 @@ describe('a plain listener for every protocol', () => {
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it.each(['{', '[]', '{"parent":1}', '{"nosuch":1}', '\xff'])('answers 400 to the JSON %j', async (body) => {
-    const response = await post('application/json', body);
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ code: 'invalid_argument' });
-    expect(lastCode()).toBe('INVALID_ARGUMENT');
-    expect(parts.observed.contexts).toHaveLength(0);
-  });
+  it.each(['{', '[]', '{"parent":1}', JSON.stringify({ ...GOOD, nosuch: 1 }), '\xff'])(
+    'answers 400 to the JSON %j',
+    async (body) => {
+      const response = await post('application/json', body);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ code: 'invalid_argument' });
+      expect(lastCode()).toBe('INVALID_ARGUMENT');
+      expect(parts.observed.contexts).toHaveLength(0);
+    },
+  );
 
   it('answers 400 to malformed protobuf over Connect', async () => {
     const response = await post('application/proto', malformed);
