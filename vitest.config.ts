@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // Most of the time is spent waiting for processes, leases and time-outs, not computing: more workers than a small machine has cores.
-    maxWorkers: 3,
+    // As many as a small machine has cores: the tests wait for processes and leases as much as they compute.
+    maxWorkers: 2,
     projects: [
       {
         // Pure code: no network, no database, no process.

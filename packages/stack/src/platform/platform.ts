@@ -28,6 +28,8 @@ import {
 } from './transport-pki.ts';
 
 const REPOSITORY = resolve(fileURLToPath(new URL('../../../..', import.meta.url)));
+/** Services start a quarter of a second sooner when Node.js finds its own compiled code again. */
+const COMPILE_CACHE = join(REPOSITORY, 'node_modules', '.cache', 'cert-tasks-node');
 const DATABASE = 'cert_tasks';
 const LOG_ORIGIN = 'cert-tasks-development/audit';
 const KEK_BYTES = 32;
@@ -263,7 +265,7 @@ export class Platform implements Service {
     return new ServiceProcess({
       name,
       entry: join(REPOSITORY, 'services', name, 'src', 'server.ts'),
-      env: { ...settings, ...extraSettings[name], ...input.extraSettings },
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...settings, ...extraSettings[name], ...input.extraSettings },
       opsPort: ports[opsPortName(name)],
       logFile: join(parts.logs, `${name}.log`),
     });
