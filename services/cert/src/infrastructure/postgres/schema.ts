@@ -19,10 +19,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { DistinguishedName } from '../../domain/distinguished-name.ts';
 
-/**
- * The schema of cert. Its migrations are in services/cert/migrations; what each leads to is in schema.sql.txt beside
- * them.
- */
+/** The schema of cert. Its migrations are in services/cert/migrations; what they lead to is in services/cert/schema.txt. */
 export const certSchema = pgSchema('cert');
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });

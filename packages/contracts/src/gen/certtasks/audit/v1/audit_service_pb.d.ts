@@ -451,6 +451,7 @@ export declare const AuditService: GenService<{
   },
   /**
    * The latest checkpoint, signed. It tells sizes and hashes only, so any reader of any project's log may have it.
+   * Errors: FAILED_PRECONDITION (NOT_YET_CHECKPOINTED: the log is new; ask again after retry_delay).
    *
    * @generated from rpc certtasks.audit.v1.AuditService.GetCheckpoint
    */
@@ -471,7 +472,7 @@ export declare const AuditService: GenService<{
     output: typeof GetInclusionProofResponseSchema;
   },
   /**
-   * Proves that one tree is a prefix of another. Errors: INVALID_ARGUMENT (sizes).
+   * Proves that one tree is a prefix of another. Errors: INVALID_ARGUMENT (INVALID_TREE_SIZE), FAILED_PRECONDITION (NOT_YET_CHECKPOINTED).
    *
    * @generated from rpc certtasks.audit.v1.AuditService.GetConsistencyProof
    */

@@ -139,7 +139,8 @@ export declare const EventFeedService: GenService<{
   },
   /**
    * Says how far a consumer has come for good. Events are kept until every registered consumer has reported them, and for 7 days.
-   * A report lower than an earlier one changes nothing.
+   * A report lower than an earlier one changes nothing. Errors: FAILED_PRECONDITION (POSITION_AHEAD: a number that was never given out),
+   * PERMISSION_DENIED (CALLER_NOT_ALLOWED: another consumer's name).
    *
    * @generated from rpc certtasks.event.v1.EventFeedService.ReportPosition
    */

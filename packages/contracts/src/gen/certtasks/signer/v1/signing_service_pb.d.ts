@@ -482,7 +482,8 @@ export declare const SigningService: GenService<{
    * The same intent with the same bytes answers with the first signature; with other bytes it fails for good
    * (FAILED_PRECONDITION, INTENT_CONFLICT); a voided intent fails for good (FAILED_PRECONDITION, INTENT_VOIDED).
    * Other reasons per item: KEY_NOT_FOUND (NOT_FOUND), KEY_DISABLED and OUTSIDE_KEY_POLICY (FAILED_PRECONDITION), SERIAL_REUSED
-   * (ALREADY_EXISTS), TBS_MALFORMED (INVALID_ARGUMENT).
+   * (ALREADY_EXISTS), TBS_MALFORMED (INVALID_ARGUMENT), OVERLOADED (RESOURCE_EXHAUSTED), SEALED_KEY_CORRUPT and
+   * KEY_ENCRYPTION_KEY_MISSING (DATA_LOSS), SIGNATURE_UNCONFIRMED (UNAVAILABLE: whether it was signed is not known; sending the item again tells).
    *
    * @generated from rpc certtasks.signer.v1.SigningService.BatchSign
    */
@@ -493,7 +494,8 @@ export declare const SigningService: GenService<{
   },
   /**
    * Ends an intent that its owner lost sight of: answers with the signature where one was made, and otherwise voids the intent for good, so
-   * that it can never be signed. Repeating it changes nothing.
+   * that it can never be signed. Repeating it changes nothing. Errors: NOT_FOUND (KEY_NOT_FOUND), FAILED_PRECONDITION (INTENT_CONFLICT: the
+   * intent belongs to another key).
    *
    * @generated from rpc certtasks.signer.v1.SigningService.ResolveIntent
    */
@@ -505,7 +507,8 @@ export declare const SigningService: GenService<{
   /**
    * Signs a checkpoint of the log with this key's origin, only where it is consistent with the last one signed: as its first witness.
    * The same size and root answers with the first signature. Errors: FAILED_PRECONDITION (CHECKPOINT_FORK: other root for a size signed
-   * before, smaller size, or a proof that does not verify; metadata "signed_size" says the last size signed), NOT_FOUND (KEY_NOT_FOUND).
+   * before, smaller size, or a proof that does not verify; metadata "signed_size" says the last size signed; KEY_DISABLED; OUTSIDE_KEY_POLICY: the key
+   * is not for checkpoints), INVALID_ARGUMENT (root_hash, for an empty tree), NOT_FOUND (KEY_NOT_FOUND).
    *
    * @generated from rpc certtasks.signer.v1.SigningService.SignCheckpoint
    */
